@@ -1,0 +1,224 @@
+//! The callback view of the machine: one async function for each question.
+
+use crate::sasl::Identity;
+use smtp_proto::{
+    Violation,
+    server::{Aborted, ResetCause, Session},
+    wire::{Accepted, Hello, HelloName, Mail, Rcpt, Refused, Text},
+};
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+
+/// An answer to a question; `T` is what you want to keep with a yes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict<T = ()> {
+    /// Yes.
+    Accept(T),
+    /// Yes, in your words.
+    AcceptWith(T, Accepted<'static>),
+    /// No.
+    Refuse(Refused<'static>),
+    /// No, and close the connection.
+    Disconnect(Refused<'static>),
+}
+
+impl Verdict {
+    /// Yes.
+    pub const YES: Self = Self::Accept(());
+}
+
+/// Who is at the other end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its address; `None` for a stream that has none (a unix socket, a test).
+    pub remote: Option<SocketAddr>,
+    /// Ours.
+    pub local: Option<SocketAddr>,
+}
+
+/// What a TLS handshake agreed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsInfo {
+    /// Such as `TLSv1.3`.
+    pub version: &'static str,
+    /// Such as `TLS13_AES_256_GCM_SHA384`.
+    pub cipher: String,
+    /// The name the client asked for.
+    pub server_name: Option<String>,
+    /// The client presented a certificate that the configuration accepts.
+    pub client_certificate: bool,
+}
+
+/// The envelope of the open transaction: what MAIL and the accepted RCPTs said.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Envelope<T> {
+    /// MAIL.
+    pub mail: Mail<'static>,
+    /// The accepted RCPTs, in their order.
+    pub recipients: Vec<Recipient<T>>,
+}
+
+/// An accepted recipient, with the value its verdict carried.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Recipient<T> {
+    /// RCPT.
+    pub rcpt: Rcpt<'static>,
+    /// The value.
+    pub value: T,
+}
+
+/// The policy of a server: what to say to each question, and what to do with messages.
+///
+/// One handler serves one connection, from its first octet to its last. All but
+/// [`rcpt`](Self::rcpt), [`body`](Self::body) and [`end`](Self::end) have defaults.
+pub trait Handler: Send + Sync {
+    /// What you keep with each accepted recipient; `()` if nothing.
+    type Recipient: Clone + Send + Sync;
+
+    /// A peer has connected.
+    fn connect(&mut self, session: Session, peer: &Peer) -> impl Future<Output = Verdict> + Send {
+        let _ = (session, peer);
+        async { Verdict::YES }
+    }
+
+    /// TLS is up.
+    fn tls(&mut self, info: &TlsInfo) {
+        let _ = info;
+    }
+
+    /// EHLO, HELO or LHLO.
+    fn hello(
+        &mut self,
+        session: Session,
+        kind: Hello,
+        name: &HelloName<'_>,
+    ) -> impl Future<Output = Verdict> + Send {
+        let _ = (session, kind, name);
+        async { Verdict::YES }
+    }
+
+    /// AUTH has succeeded, with credentials that [`Credentials`](crate::sasl::Credentials) checked.
+    fn authenticated(&mut self, session: Session, identity: &Identity) {
+        let _ = (session, identity);
+    }
+
+    /// MAIL.
+    fn mail(&mut self, session: Session, mail: &Mail<'_>) -> impl Future<Output = Verdict> + Send {
+        let _ = (session, mail);
+        async { Verdict::YES }
+    }
+
+    /// RCPT. Takes `&self` because several of these run at once.
+    fn rcpt(
+        &self,
+        session: Session,
+        rcpt: &Rcpt<'_>,
+    ) -> impl Future<Output = Verdict<Self::Recipient>> + Send;
+
+    /// DATA or the first BDAT.
+    fn data(
+        &mut self,
+        session: Session,
+        envelope: &Envelope<Self::Recipient>,
+    ) -> impl Future<Output = Verdict> + Send {
+        let _ = (session, envelope);
+        async { Verdict::YES }
+    }
+
+    /// Some octets of the message: all that one read brought, in pieces of the receive buffer.
+    ///
+    /// # Errors
+    /// The reply with which to refuse the message; its remaining octets are swallowed, and
+    /// neither `end` nor `delivered` is called for it.
+    fn body(
+        &mut self,
+        pieces: &[&[u8]],
+    ) -> impl Future<Output = Result<(), Refused<'static>>> + Send;
+
+    /// The message is complete. A yes makes you responsible for it (RFC 5321 §6.1). With LMTP this
+    /// is not called; `delivered` is.
+    ///
+    /// It runs to its end even if the peer is told 451 meanwhile; then `stale` follows.
+    fn end(
+        &mut self,
+        session: Session,
+        envelope: &Envelope<Self::Recipient>,
+        size: u64,
+    ) -> impl Future<Output = Verdict> + Send;
+
+    /// LMTP: the message is complete; what became of it for the recipient `index` of the envelope?
+    fn delivered(
+        &mut self,
+        session: Session,
+        envelope: &Envelope<Self::Recipient>,
+        index: usize,
+        size: u64,
+    ) -> impl Future<Output = Verdict> + Send {
+        let _ = (session, envelope, index, size);
+        async { Verdict::Refuse(Refused::TRY_LATER) }
+    }
+
+    /// The body will not be completed, or was refused: drop what you kept of it.
+    fn aborted(&mut self, why: Aborted) {
+        let _ = why;
+    }
+
+    /// The transaction is gone.
+    fn reset(&mut self, why: ResetCause) {
+        let _ = why;
+    }
+
+    /// The yes that `end` (`None`) or `delivered` (the recipient) gave came too late: the peer was
+    /// told 451 and may send the message again.
+    fn stale(&mut self, recipient: Option<usize>) {
+        let _ = recipient;
+    }
+
+    /// VRFY. The default says 252: cannot verify, will try (RFC 5321 §3.5.3, §7.3).
+    fn verify(&mut self, session: Session, what: &Text<'_>) -> impl Future<Output = Verdict> + Send {
+        let _ = (session, what);
+        async { Verdict::YES }
+    }
+
+    /// EXPN, if switched on.
+    fn expand(&mut self, session: Session, what: &Text<'_>) -> impl Future<Output = Verdict> + Send {
+        let _ = (session, what);
+        async { Verdict::Refuse(Refused::NOT_IMPLEMENTED) }
+    }
+
+    /// The peer broke a rule; it has been told.
+    fn violation(&mut self, violation: Violation) {
+        let _ = violation;
+    }
+
+    /// An answer of yours was given, `latency` after its question. For metrics.
+    fn replied(&mut self, code: u16, latency: Duration) {
+        let _ = (code, latency);
+    }
+}
+
+/// A shared value that makes the handler of each connection.
+pub trait NewHandler: Send + Sync + 'static {
+    /// The handler it makes.
+    type Handler: Handler + 'static;
+    /// A handler for the connection of `peer`.
+    fn new_handler(&self, peer: &Peer) -> Self::Handler;
+}
+
+impl<H: Handler + 'static, F: Fn(&Peer) -> H + Send + Sync + 'static> NewHandler for F {
+    type Handler = H;
+    fn new_handler(&self, peer: &Peer) -> H {
+        self(peer)
+    }
+}
+
+/// The same for a value that is shared already.
+impl<N: NewHandler> NewHandler for Arc<N> {
+    type Handler = N::Handler;
+    fn new_handler(&self, peer: &Peer) -> N::Handler {
+        (**self).new_handler(peer)
+    }
+}

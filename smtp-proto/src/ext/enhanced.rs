@@ -1,0 +1,10 @@
+//! ENHANCEDSTATUSCODES.
+use super::{Extension, no_ehlo_params};
+
+pub(super) static EXTENSION: Extension = Extension {
+    keyword: "ENHANCEDSTATUSCODES",
+    offered: |offer| offer.esmtp,
+    ehlo_params: no_ehlo_params,
+    mail: &[],
+    rcpt: &[],
+};

@@ -1,0 +1,154 @@
+//! The service extensions (RFC 5321 §2.2), one file each, its RFC at the top.
+//!
+//! An extension says when it is offered, how it appears in the EHLO answer, and how its parameters
+//! of MAIL and RCPT parse into the typed fields of [`Mail`] and [`Rcpt`]. To add one: write its
+//! file, and add it to [`ALL`].
+
+mod auth;
+mod chunking;
+mod dsn;
+mod eightbitmime;
+mod enhanced;
+mod pipelining;
+mod size;
+mod smtputf8;
+mod starttls;
+
+pub use auth::AuthParam;
+pub use dsn::{Notify, Orcpt, Ret};
+pub use eightbitmime::BodyType;
+
+use crate::{
+    limits::Limits,
+    server::Mode,
+    wire::{Fault, Mail, Mechanism, Rcpt},
+};
+use alloc::vec::Vec;
+
+/// All extensions, in the order of the EHLO answer.
+pub(crate) static ALL: &[&Extension] = &[
+    &pipelining::EXTENSION,
+    &size::EXTENSION,
+    &eightbitmime::EXTENSION,
+    &enhanced::EXTENSION,
+    &smtputf8::EXTENSION,
+    &chunking::EXTENSION,
+    &dsn::EXTENSION,
+    &starttls::EXTENSION,
+    &auth::EXTENSION,
+];
+
+/// One extension, as data.
+pub(crate) struct Extension {
+    /// The EHLO keyword.
+    pub(crate) keyword: &'static str,
+    /// Whether this peer is offered it now.
+    pub(crate) offered: fn(&Offer<'_>) -> bool,
+    /// Appends what follows the keyword in the EHLO answer, its leading space included.
+    pub(crate) ehlo_params: fn(&Offer<'_>, &mut Vec<u8>),
+    /// The parameters it adds to MAIL.
+    pub(crate) mail: &'static [MailParam],
+    /// The parameters it adds to RCPT.
+    pub(crate) rcpt: &'static [RcptParam],
+}
+
+/// A parameter of MAIL: parses a value into its field, or says what is wrong with it. Whether it
+/// was offered and is there only once has been checked before.
+pub(crate) struct MailParam {
+    pub(crate) keyword: &'static str,
+    pub(crate) parse: for<'b> fn(&mut Mail<'b>, Option<&'b str>, &Offer<'_>) -> Result<(), Fault>,
+}
+
+/// A parameter of RCPT; see [`MailParam`].
+pub(crate) struct RcptParam {
+    pub(crate) keyword: &'static str,
+    pub(crate) parse: for<'b> fn(&mut Rcpt<'b>, Option<&'b str>, &Offer<'_>) -> Result<(), Fault>,
+}
+
+/// The `ehlo_params` of an extension that has none.
+pub(crate) fn no_ehlo_params(_: &Offer<'_>, _: &mut Vec<u8>) {}
+
+/// What decides whether an extension is offered to a peer at this moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Offer<'a> {
+    /// What the embedder switched on.
+    pub extensions: &'a Extensions,
+    /// The bounds; SIZE shows one.
+    pub limits: &'a Limits,
+    /// SMTP, submission or LMTP.
+    pub mode: Mode,
+    /// The peer said EHLO or LHLO; without it nothing is offered.
+    pub esmtp: bool,
+    /// TLS is up.
+    pub tls: bool,
+}
+
+/// The extensions of a server that can be switched. PIPELINING, SIZE (its value is
+/// [`Limits::message`]), 8BITMIME and ENHANCEDSTATUSCODES are always on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extensions {
+    pub(crate) smtputf8: bool,
+    pub(crate) chunking: bool,
+    pub(crate) dsn: bool,
+    pub(crate) starttls: bool,
+    pub(crate) auth: Vec<Mechanism<'static>>,
+    pub(crate) auth_in_clear: bool,
+    pub(crate) expn: bool,
+}
+
+impl Extensions {
+    /// Only those that are always on.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// SMTPUTF8 (RFC 6531): addresses and headers in UTF-8.
+    #[must_use]
+    pub fn smtputf8(mut self) -> Self {
+        self.smtputf8 = true;
+        self
+    }
+
+    /// CHUNKING (RFC 3030): BDAT.
+    #[must_use]
+    pub fn chunking(mut self) -> Self {
+        self.chunking = true;
+        self
+    }
+
+    /// DSN (RFC 3461). Offer it only if you obey the parameters.
+    #[must_use]
+    pub fn dsn(mut self) -> Self {
+        self.dsn = true;
+        self
+    }
+
+    /// STARTTLS (RFC 3207), until TLS is up.
+    #[must_use]
+    pub fn starttls(mut self) -> Self {
+        self.starttls = true;
+        self
+    }
+
+    /// AUTH (RFC 4954) with these mechanisms, under TLS only.
+    #[must_use]
+    pub fn auth(mut self, mechanisms: impl IntoIterator<Item = Mechanism<'static>>) -> Self {
+        self.auth = mechanisms.into_iter().collect();
+        self
+    }
+
+    /// Offers AUTH without TLS too: passwords cross the network in clear (RFC 4954 §9 forbids it
+    /// for PLAIN and LOGIN).
+    #[must_use]
+    pub fn danger_auth_in_clear(mut self) -> Self {
+        self.auth_in_clear = true;
+        self
+    }
+
+    /// EXPN (RFC 5321 §3.5.2); listed in the EHLO answer, as §3.5.2 demands.
+    #[must_use]
+    pub fn expn(mut self) -> Self {
+        self.expn = true;
+        self
+    }
+}

@@ -1,0 +1,10 @@
+//! PIPELINING (RFC 2920).
+use super::{Extension, no_ehlo_params};
+
+pub(super) static EXTENSION: Extension = Extension {
+    keyword: "PIPELINING",
+    offered: |offer| offer.esmtp,
+    ehlo_params: no_ehlo_params,
+    mail: &[],
+    rcpt: &[],
+};

@@ -1,0 +1,10 @@
+//! SIZE.
+use super::{Extension, no_ehlo_params};
+
+pub(super) static EXTENSION: Extension = Extension {
+    keyword: "SIZE",
+    offered: |offer| offer.esmtp,
+    ehlo_params: no_ehlo_params,
+    mail: &[],
+    rcpt: &[],
+};

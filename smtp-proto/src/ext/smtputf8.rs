@@ -1,0 +1,10 @@
+//! SMTPUTF8.
+use super::{Extension, no_ehlo_params};
+
+pub(super) static EXTENSION: Extension = Extension {
+    keyword: "SMTPUTF8",
+    offered: |offer| offer.esmtp,
+    ehlo_params: no_ehlo_params,
+    mail: &[],
+    rcpt: &[],
+};

@@ -1,0 +1,246 @@
+//! Replies as a server gives them (RFC 5321 §4.2, RFC 2034).
+
+use crate::status::{Class, EnhancedCode};
+use alloc::{borrow::Cow, vec::Vec};
+
+/// Octets of one reply line, code and CRLF included (RFC 5321 §4.5.3.1.5).
+pub const MAX_REPLY_LINE: usize = 512;
+
+/// Octets of one reply with all its lines. An EHLO answer with every extension stays below it.
+pub const MAX_REPLY: usize = 4096;
+
+/// The longest `class.subject.detail` with its space.
+const MAX_ENHANCED: usize = "5.999.999 ".len();
+
+/// Text of a reply line, without code, enhanced code and CRLF.
+const MAX_TEXT_LINE: usize = MAX_REPLY_LINE - "250-".len() - MAX_ENHANCED - "\r\n".len();
+
+/// Why a reply cannot be built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidReply {
+    /// The code is not of the class that the answer needs.
+    #[error("the reply code does not fit the answer")]
+    Code,
+    /// The class of the enhanced code differs from that of the code (RFC 2034 §4).
+    #[error("the enhanced status code does not fit the reply code")]
+    Class,
+    /// The text holds something other than printable ASCII, tab and line feed.
+    #[error("the reply text has an octet that may not be sent")]
+    Text,
+    /// A line or the whole text is too long.
+    #[error("the reply text is too long")]
+    Length,
+}
+
+/// The text of a reply: printable ASCII and tabs, `\n` between lines. A CR cannot get in, so no
+/// text can forge another reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplyText<'r>(Cow<'r, str>);
+
+impl<'r> ReplyText<'r> {
+    /// Checks `text`. Each of its lines has at most 496 octets, all of them together at most
+    /// 2,048 in at most 64 lines.
+    ///
+    /// # Errors
+    /// [`InvalidReply::Text`] or [`InvalidReply::Length`].
+    pub fn new(text: impl Into<Cow<'r, str>>) -> Result<Self, InvalidReply> {
+        let text = text.into();
+        if !text.bytes().all(|b| matches!(b, b' '..=b'~' | b'\t' | b'\n')) {
+            return Err(InvalidReply::Text);
+        }
+        let fits = text.split('\n').all(|line| line.len() <= MAX_TEXT_LINE);
+        if !fits || text.len() > 2048 || text.split('\n').count() > 64 {
+            return Err(InvalidReply::Length);
+        }
+        Ok(Self(text))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The same text, owned.
+    pub fn into_static(self) -> ReplyText<'static> {
+        ReplyText(Cow::Owned(self.0.into_owned()))
+    }
+}
+
+/// A positive answer in your words: a 2yz code, its enhanced code and a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted<'r> {
+    pub(crate) code: u16,
+    pub(crate) enhanced: EnhancedCode,
+    pub(crate) text: ReplyText<'r>,
+}
+
+/// A negative answer: a 4yz or 5yz code, its enhanced code and a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused<'r> {
+    pub(crate) code: u16,
+    pub(crate) enhanced: EnhancedCode,
+    pub(crate) text: ReplyText<'r>,
+}
+
+impl<'r> Accepted<'r> {
+    /// A reply with a code of 200 to 299.
+    ///
+    /// # Errors
+    /// [`InvalidReply`] says which part does not fit.
+    pub fn new(
+        code: u16,
+        enhanced: EnhancedCode,
+        text: impl Into<Cow<'r, str>>,
+    ) -> Result<Self, InvalidReply> {
+        if !(200..300).contains(&code) {
+            return Err(InvalidReply::Code);
+        }
+        check_class(code, enhanced)?;
+        Ok(Self { code, enhanced, text: ReplyText::new(text)? })
+    }
+
+    /// The reply code.
+    pub fn code(&self) -> u16 {
+        self.code
+    }
+
+    /// The same reply, owned.
+    pub fn into_static(self) -> Accepted<'static> {
+        Accepted { code: self.code, enhanced: self.enhanced, text: self.text.into_static() }
+    }
+}
+
+impl<'r> Refused<'r> {
+    /// A reply with a code of 400 to 599.
+    ///
+    /// # Errors
+    /// [`InvalidReply`] says which part does not fit.
+    pub fn new(
+        code: u16,
+        enhanced: EnhancedCode,
+        text: impl Into<Cow<'r, str>>,
+    ) -> Result<Self, InvalidReply> {
+        if !(400..600).contains(&code) {
+            return Err(InvalidReply::Code);
+        }
+        check_class(code, enhanced)?;
+        Ok(Self { code, enhanced, text: ReplyText::new(text)? })
+    }
+
+    /// The reply code.
+    pub fn code(&self) -> u16 {
+        self.code
+    }
+
+    /// The enhanced status code.
+    pub fn enhanced(&self) -> EnhancedCode {
+        self.enhanced
+    }
+
+    /// The text.
+    pub fn text(&self) -> &str {
+        self.text.as_str()
+    }
+
+    /// The same reply, owned.
+    pub fn into_static(self) -> Refused<'static> {
+        Refused { code: self.code, enhanced: self.enhanced, text: self.text.into_static() }
+    }
+}
+
+impl Refused<'static> {
+    /// A reply written in this crate; a test checks each of them.
+    pub(crate) const fn known(code: u16, subject: u16, detail: u16, text: &'static str) -> Self {
+        Self {
+            code,
+            enhanced: EnhancedCode::of(code, subject, detail),
+            text: ReplyText(Cow::Borrowed(text)),
+        }
+    }
+
+    /// 550 5.1.1: there is no such mailbox.
+    pub const NO_SUCH_USER: Self = Self::known(550, 1, 1, "No such user here");
+    /// 550 5.7.1: the recipient is not ours and the peer may not relay.
+    pub const RELAY_DENIED: Self = Self::known(550, 7, 1, "Relaying denied");
+    /// 554 5.7.1: policy.
+    pub const DENIED: Self = Self::known(554, 7, 1, "Refused by policy");
+    /// 451 4.3.0: something here failed; try again.
+    pub const TRY_LATER: Self = Self::known(451, 3, 0, "Local error, try again later");
+    /// 452 4.3.1: no room.
+    pub const STORAGE: Self = Self::known(452, 3, 1, "Insufficient system storage");
+    /// 552 5.3.4: the message is too large.
+    pub const TOO_LARGE: Self = Self::known(552, 3, 4, "Message too large");
+    /// 554 5.6.0: the content is not acceptable.
+    pub const CONTENT: Self = Self::known(554, 6, 0, "Message content refused");
+    /// 530 5.7.0: authenticate first.
+    pub const AUTH_REQUIRED: Self = Self::known(530, 7, 0, "Authentication required");
+    /// 535 5.7.8: wrong name or password.
+    pub const AUTH_FAILED: Self = Self::known(535, 7, 8, "Authentication failed");
+    /// 454 4.7.0: the authentication could not be checked now.
+    pub const AUTH_TRY_LATER: Self =
+        Self::known(454, 7, 0, "Temporary authentication failure");
+    /// 504 5.5.4: no such AUTH mechanism.
+    pub const NO_SUCH_MECHANISM: Self =
+        Self::known(504, 5, 4, "Authentication mechanism not supported");
+    /// 454 4.7.0: TLS cannot be started now.
+    pub const TLS_UNAVAILABLE: Self = Self::known(454, 7, 0, "TLS not available now");
+    /// 502 5.5.1: known, but not done here.
+    pub const NOT_IMPLEMENTED: Self = Self::known(502, 5, 1, "Command not implemented");
+    /// 421 4.3.2: the server stops.
+    pub const SHUTTING_DOWN: Self = Self::known(421, 3, 2, "Shutting down, try again later");
+    /// 421 4.7.0: too many connections.
+    pub const TOO_MANY_CONNECTIONS: Self =
+        Self::known(421, 7, 0, "Too many connections, try again later");
+}
+
+fn check_class(code: u16, enhanced: EnhancedCode) -> Result<(), InvalidReply> {
+    if Class::of(code) == Some(enhanced.class()) { Ok(()) } else { Err(InvalidReply::Class) }
+}
+
+/// Appends `code` and `text` to `out`, a reply line for each line of the text, every line with the
+/// enhanced code (RFC 2034 §3). Lines that would pass `most` octets in all are left out.
+pub(crate) fn write_reply(
+    out: &mut Vec<u8>,
+    code: u16,
+    enhanced: Option<EnhancedCode>,
+    text: &str,
+    most: usize,
+) {
+    let mut room = most;
+    let mut lines = text.split('\n').peekable();
+    while let Some(line) = lines.next() {
+        let start = out.len();
+        let digits = [(code / 100) % 10, (code / 10) % 10, code % 10];
+        out.extend(digits.map(|d| b'0' + d as u8));
+        // Whether another line follows and would still fit decides the separator.
+        let cost = |line: &str| "250-".len() + MAX_ENHANCED + line.len() + "\r\n".len();
+        let after = room.saturating_sub(cost(line));
+        let more = lines.peek().is_some_and(|next| cost(next) <= after);
+        out.push(if more { b'-' } else { b' ' });
+        if let Some(enhanced) = enhanced {
+            push_decimal(out, enhanced.class().digit().into());
+            out.push(b'.');
+            push_decimal(out, enhanced.subject());
+            out.push(b'.');
+            push_decimal(out, enhanced.detail());
+            out.push(b' ');
+        }
+        out.extend_from_slice(line.as_bytes());
+        out.extend_from_slice(b"\r\n");
+        room = room.saturating_sub(out.len() - start);
+        if !more {
+            return;
+        }
+    }
+}
+
+fn push_decimal(out: &mut Vec<u8>, n: u16) {
+    if n >= 100 {
+        out.push(b'0' + (n / 100 % 10) as u8);
+    }
+    if n >= 10 {
+        out.push(b'0' + (n / 10 % 10) as u8);
+    }
+    out.push(b'0' + (n % 10) as u8);
+}
