@@ -1,0 +1,196 @@
+//! Questions of every kind as one type, and the simplest embedder that can answer them.
+
+use smtp_proto::{
+    Class, EnhancedCode, Instant, Limits,
+    ext::Extensions,
+    server::{
+        BareLineEnding, Event, Mode, Pending, ServerConfig, ServerConnection, Stale, op,
+    },
+    wire::{Accepted, Host, Mechanism, Refused},
+};
+use std::sync::Arc;
+
+/// The moment at which the properties that need no time happen.
+pub(crate) const NOW: Instant = Instant::from_secs(1);
+
+/// A configuration with every extension switched on.
+pub(crate) fn config(
+    mode: Mode,
+    extensions: Extensions,
+    limits: Limits,
+    bare: BareLineEnding,
+) -> Arc<ServerConfig> {
+    let host = Host::parse("mx.example").expect("a host name").into_static();
+    ServerConfig::builder(host)
+        .mode(mode)
+        .extensions(extensions)
+        .limits(limits)
+        .bare_line_endings(bare)
+        .build()
+}
+
+/// Every extension but STARTTLS.
+pub(crate) fn extensions() -> Extensions {
+    Extensions::new()
+        .smtputf8()
+        .chunking()
+        .dsn()
+        .expn()
+        .auth([Mechanism::PLAIN, Mechanism::LOGIN])
+        .danger_auth_in_clear()
+}
+
+/// What to say to a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The plain yes; a challenge to the first question of an AUTH exchange.
+    Yes,
+    /// A yes in words of our own where there is one.
+    InWords,
+    /// No.
+    No,
+    /// No, and close.
+    Disconnect,
+}
+
+macro_rules! questions {
+    ($($kind:ident),*) => {
+        /// An open question of any kind.
+        #[derive(Debug)]
+        pub(crate) enum Question {
+            $(
+                #[doc = concat!("See [`op::", stringify!($kind), "`].")]
+                $kind(Pending<op::$kind>),
+            )*
+        }
+
+        impl Question {
+            /// Whether the machine still waits for the answer.
+            pub(crate) fn is_waiting(&self, connection: &ServerConnection) -> bool {
+                match self {
+                    $(Self::$kind(pending) => connection.is_waiting(pending),)*
+                }
+            }
+        }
+    };
+}
+
+questions!(
+    Connect, Hello, StartTls, Handshake, Auth, Mail, Rcpt, Data, Message, Delivery, Verify, Expand,
+    Command
+);
+
+/// A reply that nothing but this embedder gives.
+fn words() -> Accepted<'static> {
+    let code = EnhancedCode::new(Class::Success, 0, 0).expect("2.0.0 is a status code");
+    Accepted::new(250, code, "Very well,\nas you wish").expect("printable text")
+}
+
+impl Question {
+    /// The question in `event`, or the event itself if it asks nothing.
+    pub(crate) fn of(event: Event<'_>) -> Result<Self, Event<'_>> {
+        Ok(match event {
+            Event::Connect(pending) => Self::Connect(pending),
+            Event::Hello { pending, .. } => Self::Hello(pending),
+            Event::StartTls(pending) => Self::StartTls(pending),
+            Event::Handshake(pending) => Self::Handshake(pending),
+            Event::Auth { pending, .. } | Event::AuthResponse { pending, .. } => {
+                Self::Auth(pending)
+            }
+            Event::Mail { pending, .. } => Self::Mail(pending),
+            Event::Rcpt { pending, .. } => Self::Rcpt(pending),
+            Event::Data { pending, .. } => Self::Data(pending),
+            Event::BodyEnd { pending, .. } => Self::Message(pending),
+            Event::Delivery { pending, .. } => Self::Delivery(pending),
+            Event::Verify { pending, .. } => Self::Verify(pending),
+            Event::Expand { pending, .. } => Self::Expand(pending),
+            Event::Command { pending, .. } => Self::Command(pending),
+            other => return Err(other),
+        })
+    }
+
+    /// Answers the question.
+    pub(crate) fn answer(
+        self,
+        connection: &mut ServerConnection,
+        answer: Answer,
+    ) -> Result<(), Stale> {
+        // The kinds that take a plain yes or no, and those that also take words.
+        macro_rules! plain {
+            ($pending:expr) => {
+                match answer {
+                    Answer::Yes | Answer::InWords => connection.accept($pending),
+                    Answer::No => connection.refuse($pending, &Refused::TRY_LATER),
+                    Answer::Disconnect => connection.disconnect($pending, &Refused::DENIED),
+                }
+            };
+        }
+        macro_rules! worded {
+            ($pending:expr) => {
+                match answer {
+                    Answer::InWords => connection.accept_with($pending, &words()),
+                    Answer::Yes => connection.accept($pending),
+                    Answer::No => connection.refuse($pending, &Refused::NO_SUCH_USER),
+                    Answer::Disconnect => connection.disconnect($pending, &Refused::DENIED),
+                }
+            };
+        }
+        match self {
+            Self::Connect(pending) => worded!(pending),
+            Self::Hello(pending) if answer == Answer::InWords => {
+                connection.advertise(pending, Arc::new(extensions()))
+            }
+            Self::Hello(pending) => plain!(pending),
+            Self::StartTls(pending) => plain!(pending),
+            Self::Handshake(pending) => match answer {
+                Answer::Yes | Answer::InWords => connection.establish(pending),
+                Answer::No | Answer::Disconnect => connection.abandon(pending),
+            },
+            Self::Auth(pending) if answer == Answer::InWords => {
+                connection.challenge(pending, b"what else?")
+            }
+            Self::Auth(pending) => plain!(pending),
+            Self::Mail(pending) => worded!(pending),
+            Self::Rcpt(pending) => worded!(pending),
+            Self::Data(pending) => plain!(pending),
+            Self::Message(pending) => worded!(pending),
+            Self::Delivery(pending) => worded!(pending),
+            Self::Verify(pending) => worded!(pending),
+            Self::Expand(pending) => worded!(pending),
+            Self::Command(pending) => worded!(pending),
+        }
+    }
+}
+
+/// Takes all the output there is.
+pub(crate) fn drain(connection: &mut ServerConnection, into: &mut Vec<u8>) {
+    while let Some(output) = connection.poll_transmit() {
+        assert!(!output.is_empty(), "output of no octets");
+        let n = output.len();
+        into.extend_from_slice(output);
+        connection.handle_transmitted(n);
+    }
+}
+
+/// A plain yes to what the machine asks for `script`, a session that leaves it where a property
+/// begins. Gives the output.
+pub(crate) fn lead(connection: &mut ServerConnection, script: &[u8]) -> Vec<u8> {
+    use smtp_proto::{Need, Step};
+    let mut output = Vec::new();
+    let mut input = script;
+    loop {
+        match connection.poll_event(&mut input, NOW) {
+            Step::Event(event) => {
+                if let Ok(question) = Question::of(event) {
+                    question.answer(connection, Answer::Yes).expect("a fresh question is open");
+                }
+            }
+            Step::Need(Need::Flush) => drain(connection, &mut output),
+            Step::Need(Need::Input) => break,
+            step => panic!("{step:?} while leading the way"),
+        }
+    }
+    assert!(input.is_empty(), "the script ends in a whole line");
+    drain(connection, &mut output);
+    output
+}

@@ -1,0 +1,17 @@
+//! What must hold on any input whatever.
+//!
+//! Each function is one property and the body of the fuzz target of the same name; it panics when
+//! the property does not hold. `tests/corpora.rs` runs them over the committed corpora, so that
+//! every input that ever mattered is replayed by `cargo test`, without a fuzzer.
+
+mod command;
+mod dot_oracle;
+mod embedder;
+mod replies;
+mod server_session;
+mod split;
+
+pub use command::command;
+pub use dot_oracle::dot_oracle;
+pub use server_session::server_session;
+pub use split::split;

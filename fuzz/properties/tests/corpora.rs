@@ -1,0 +1,41 @@
+//! Replays the committed corpora.
+
+use std::{fs, path::Path};
+
+/// Fewer inputs than this and a corpus was lost.
+const LEAST: usize = 50;
+
+fn replay(target: &str, property: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus").join(target);
+    let mut paths: Vec<_> = fs::read_dir(&folder)
+        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        .map(|entry| entry.expect("a readable folder").path())
+        .collect();
+    paths.sort();
+    assert!(paths.len() >= LEAST, "{target}: {} inputs", paths.len());
+    for path in paths {
+        // Shown only if the test fails; the last line names the input.
+        eprintln!("{}", path.display());
+        property(&fs::read(&path).expect("a readable file"));
+    }
+}
+
+#[test]
+fn every_command_line_of_the_corpus_is_one_command() {
+    replay("command", fuzz_properties::command);
+}
+
+#[test]
+fn every_session_of_the_corpus_keeps_the_contract() {
+    replay("server_session", fuzz_properties::server_session);
+}
+
+#[test]
+fn every_message_of_the_corpus_is_read_as_the_oracle_reads_it() {
+    replay("dot_oracle", fuzz_properties::dot_oracle);
+}
+
+#[test]
+fn no_session_of_the_corpus_depends_on_how_it_was_cut() {
+    replay("split", fuzz_properties::split);
+}

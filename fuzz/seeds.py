@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+"""Writes the hand-made inputs of each corpus to fuzz/corpus/<target>/.
+
+What the fuzzer finds is kept beside them after `cargo fuzz cmin`; names are
+hashes of the contents, as libFuzzer gives them, so nothing is there twice.
+"""
+
+import hashlib
+import itertools
+import pathlib
+
+CORPUS = pathlib.Path(__file__).parent / "corpus"
+
+# ── command: a digit for the state of the session, then a line ──
+
+LINES = """
+0EHLO a.example
+0EHLO
+0EHLO [192.0.2.1]
+0EHLO [IPv6:2001:db8::1]
+0EHLO [IPv6:2001:db8::1%eth0]
+0EHLO [x-tag:content]
+0EHLO a_b
+0HELO xn--bcher-kva.example
+0LHLO a.example
+0NOOP
+0NOOP and more
+0QUIT
+0MAIL FROM:<a@a.example>
+0GET / HTTP/1.1
+0HELP
+0HELP mail
+1MAIL FROM:<a@a.example>
+1MAIL FROM:<>
+1MAIL FROM: <a@a.example>
+1mail from:<a@a.example> size=1000 BODY=8BITMIME
+1MAIL FROM:<a@a.example> SIZE=99999999999999999999
+1MAIL FROM:<a@a.example> SIZE=1 SIZE=2
+1MAIL FROM:<a@a.example> BODY=BINARYMIME
+1MAIL FROM:<a@a.example> RET=HDRS ENVID=QQ314159
+1MAIL FROM:<a@a.example> ENVID=a+20b+2Bc
+1MAIL FROM:<a@a.example> ENVID=a+2
+1MAIL FROM:<a@a.example> AUTH=<> SMTPUTF8
+1MAIL FROM:<a@a.example> AUTH=e+3Dmc2@a.example
+1MAIL FROM:<a@a.example> XYZZY=1
+1MAIL FROM:<@x.example,@y.example:a@a.example>
+1MAIL FROM:<"a b"@a.example>
+1MAIL FROM:<"a\\"b\\\\c"@a.example>
+1MAIL FROM:<""@a.example>
+1MAIL FROM:<a.@a.example>
+1MAIL FROM:<a@[192.0.2.1]>
+1MAIL FROM:<a@[IPv6:::1]>
+1MAIL FROM:<a@a.example
+1MAIL FROM:a@a.example
+1MAIL TO:<a@a.example>
+1RCPT TO:<b@b.example>
+1VRFY b
+1EXPN list
+1RSET
+1RSET now
+1STARTTLS
+1STARTTLS now
+1AUTH PLAIN AGEAYg==
+1AUTH PLAIN =
+1AUTH LOGIN
+1AUTH XYZZY
+1AUTH PLAIN a
+1BDAT 0 LAST
+2MAIL FROM:<a@a.example> SIZE=1
+2STARTTLS
+3RCPT TO:<b@b.example>
+3RCPT TO:<Postmaster>
+3RCPT TO:<postMASTER>
+3RCPT TO:<>
+3RCPT TO:<b@b.example> NOTIFY=NEVER
+3RCPT TO:<b@b.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;b+2Bc@b.example
+3RCPT TO:<b@b.example> NOTIFY=NEVER,DELAY
+3RCPT TO:<@x.example:b@b.example>
+3DATA
+3BDAT 0 LAST
+3MAIL FROM:<a@a.example>
+4DATA
+4DATA now
+4BDAT 0 LAST
+4BDAT 0
+4BDAT -1
+4BDAT 18446744073709551615 LAST
+4BDAT 18446744073709551616
+4EHLO b.example
+5RCPT TO:<\u7528\u6237@\u4f8b\u3048.example>
+5RCPT TO:<"\u00fc \u00f6"@b.example>
+6LHLO b.example
+6EHLO b.example
+7MAIL FROM:<a@a.example>
+7AUTH PLAIN AGEAYg==
+"""
+
+
+def commands():
+    for line in LINES.strip().splitlines():
+        yield line.encode()
+    yield "1MAIL FROM:<\u00fc@a.example>".encode()
+    yield b"1MAIL FROM:<\xff\xfe@a.example>"
+    yield b"1NO\0OP"
+    yield b"1NOOP\r"
+    yield b"1NOOP\nQUIT"
+    yield b"1NOOP \rQUIT"
+    yield b"1NOOP " + b"x" * 2039
+    yield b"1NOOP " + b"x" * 2041
+    yield b"1AUTH PLAIN " + b"QUJD" * 700
+    yield b"1 "
+    yield b"1"
+
+
+# ── split: mode, sizes of the pieces, then what the peer sends ──
+
+HELLO = b"EHLO a.example\r\n"
+START = HELLO + b"MAIL FROM:<a@a.example>\r\nRCPT TO:<b@b.example>\r\n"
+MESSAGE = b"Subject: s\r\n\r\nline\r\n..dot\r\n.\r\n"
+
+SESSIONS = [
+    b"",
+    b"QUIT\r\n",
+    HELLO,
+    HELLO + b"NOOP\r\nRSET\r\nHELP\r\nVRFY b\r\nVRFY x\r\nEXPN l\r\nQUIT\r\n",
+    START + b"DATA\r\n" + MESSAGE + b"QUIT\r\n",
+    START + b"DATA\r\n.\r\nQUIT\r\n",
+    START + b"DATA\r\nbare\nfeed\r\n.\r\nQUIT\r\n",
+    START + b"DATA\r\nbare\rreturn\r\n.\r\nQUIT\r\n",
+    START + b"DATA\r\n\n.\n\r\n.\r\r\n.\r\nQUIT\r\n",
+    START + b"DATA\r\n.\n.\r.\r\n",
+    START + b"DATA\r\nno end",
+    START + b"BDAT 3\r\na\r\nBDAT 2 LAST\r\n\r\nQUIT\r\n",
+    START + b"BDAT 0 LAST\r\nBDAT 3\r\nabcNOOP\r\nQUIT\r\n",
+    START + b"BDAT 6 LAST\r\nRSET\r\nRSET\r\nQUIT\r\n",
+    START + b"BDAT 7\r\n",
+    START + b"BDAT 5\r\nabcdeDATA\r\nRSET\r\nQUIT\r\n",
+    START + b"BDAT 99999999999 LAST\r\nabc",
+    START + b"BDAT 3\r\nabcRSET\r\nMAIL FROM:<a@a.example>\r\n",
+    START + b"BDAT x\r\nQUIT\r\n",
+    HELLO + b"BDAT 6 LAST\r\nQUIT\r\nQUIT\r\n",
+    HELLO + b"MAIL FROM:<a@a.example>\r\nRCPT TO:<x@b.example>\r\nDATA\r\nQUIT\r\n",
+    HELLO + b"MAIL FROM:<a@a.example>\r\nRCPT TO:<x@b.example>\r\nBDAT 6 LAST\r\nNOOP\r\nQUIT\r\n",
+    HELLO + b"MAIL FROM:<a@a.example>\r\n" + b"RCPT TO:<b@b.example>\r\n" * 9
+    + b"RCPT TO:<x@b.example>\r\nRCPT TO:<>\r\nRCPT TO:<postmaster>\r\nDATA\r\n" + MESSAGE,
+    HELLO + b"MAIL FROM:<x@a.example>\r\nRCPT TO:<b@b.example>\r\nRSET\r\n",
+    HELLO + b"AUTH PLAIN AGEAYg==\r\nAUTH PLAIN AGEAYg==\r\nMAIL FROM:<>\r\n",
+    HELLO + b"AUTH LOGIN\r\nYQ==\r\nNOOP\r\n",
+    HELLO + b"AUTH LOGIN\r\n*\r\nNOOP\r\nAUTH LOGIN\r\n***\r\nAUTH LOGIN\r\nxxxx\r\n",
+    HELLO + b"FOO\r\n" * 25,
+    HELLO + b"NOOP " + b"x" * 2100 + b"\r\nNOOP\r\nQUIT\r\n",
+    HELLO + b"NO\nOP\r\nNOOP\rNOOP\r\nNOOP\0\r\n\r\n\r\r\nQUIT\r\n",
+    b"LHLO a.example\r\nMAIL FROM:<>\r\nRCPT TO:<b@b.example>\r\nRCPT TO:<c@b.example>\r\nDATA\r\n"
+    + MESSAGE + b"QUIT\r\n",
+    b"LHLO a.example\r\nMAIL FROM:<>\r\nRCPT TO:<b@b.example>\r\nBDAT 2 LAST\r\nhiQUIT\r\n",
+    b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n",
+    START + b"EHLO x\r\nDATA\r\n" + MESSAGE,
+    START + b"EHLO b.example\r\nDATA\r\n" + MESSAGE,
+    HELLO + b"HELO a.example\r\nMAIL FROM:<a@a.example> SIZE=1\r\nQUIT\r\n",
+    (START + b"DATA\r\n" + MESSAGE)[len(HELLO):].join([HELLO, b"", b"QUIT\r\n"]),
+]
+
+
+def splits():
+    for flags, session in itertools.product((b"0", b"2", b"4", b"9"), SESSIONS):
+        yield flags + b"s" + session
+
+
+# ── dot_oracle: line endings and sizes of the pieces, then what follows the 354 ──
+
+ENDS = [
+    b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\n.\r", b"\r.\n",
+    b"\r\n\0.\r\n", b"\r\n.\0\r\n", b"\r\n.\r\0\n", b"\r\0\n.\r\n", b"\r\n.\r\r\n",
+    b"\r\r\n.\r\r\n", b"\r\n. \r\n", b"\r\n.\t\r\n", b"\r\n..\r\n", b"\n\r.\r\n",
+    b"\xc2\x85.\xc2\x85", b"\x0b.\x0b", b"\r\r\n.\r\n", b"\r\n..\r\n..", b"\r\n.a", b"\r\n\r\n.\r\n",
+]
+
+
+def messages():
+    for end in ENDS:
+        for flags in (b"\0", b"\1", b"\2", b"\5"):
+            yield flags + b"a" + end + b"MAIL FROM:<c@c.example>\r\n.\r\nQUIT\r\n"
+    for wire in (b"", b".\r\n", b".", b".\r", b"\r\n.\r\n", b"..\r\n.\r\n", b"." * 9, b"no end\r\n"):
+        yield b"\0" + wire
+
+
+# ── server_session: configuration, then octets of the peer and orders to the embedder ──
+
+RUN, NO, WORDS, KEEP = b"\xff", b"\xfe", b"\xfd", b"\xfc"
+NEWEST, OLDEST, DEAF = b"\xfb", b"\xfb\x04", b"\xf9"
+EOF, SHUTDOWN, DISCARD, RELEASE, DISCONNECT, SIP = (b"\xf8" + bytes([n]) for n in range(6))
+
+
+def late(seconds):
+    return b"\xfa" + bytes([seconds])
+
+
+def sessions():
+    for session in SESSIONS:
+        if len(session) < 1000:
+            yield b"@" + RUN + session + RUN
+    yield b"\x20" + START + b"DATA\r\n" + RUN + MESSAGE + RUN + EOF
+    yield b"\x00" + KEEP + RUN + late(200) + RUN + OLDEST
+    yield b"\x00" + NO + RUN + b"NOOP\r\nQUIT\r\n" + RUN
+    yield b"\x00" + DISCONNECT + RUN + b"NOOP\r\n" + RUN
+    yield b"\x00early" + KEEP + RUN + b"\r\n" + RUN + OLDEST + RUN
+    yield b"\x00" + RUN + HELLO + RUN + b"STARTTLS\r\n" + RUN + HELLO + RUN
+    yield b"\x00" + RUN + HELLO + RUN + b"STARTTLS\r\nNOOP\r\n" + RUN
+    yield b"\x00" + RUN + HELLO + RUN + DEAF + b"STARTTLS\r\n" + RUN + b"NO" + RUN + DEAF + RUN
+    yield b"\x00" + RUN + HELLO + RUN + b"STARTTLS\r\n" + KEEP + RUN + SIP + late(90) + RUN
+    yield b"\x00" + RUN + HELLO + KEEP + RUN + DISCONNECT + RUN + SHUTDOWN + RUN + OLDEST + RUN
+    many = b"".join(KEEP + b"RCPT TO:<b%d@b.example>\r\n" % n + RUN for n in range(4))
+    mail = b"MAIL FROM:<a@a.example>\r\n"
+    for flags in (b"\x20", b"\x30", b"\x00", b"\x22"):
+        hello = b"LHLO a.example\r\n" if flags == b"\x22" else HELLO
+        lead = flags + RUN + hello + mail + RUN + many
+        yield lead + NEWEST + b"\0" + NEWEST + b"\2" + NEWEST + b"\1" + NEWEST + b"\0" + b"DATA\r\n" + RUN + MESSAGE + RUN
+        yield lead + OLDEST + OLDEST + late(130) + RUN + OLDEST + OLDEST + RUN
+        yield lead + NEWEST + b"\3" + RUN + OLDEST + OLDEST + RUN
+        yield lead + SHUTDOWN + RUN + NEWEST + b"\0" * 2 + OLDEST + RUN
+        yield lead + EOF + RUN + OLDEST + OLDEST + OLDEST + OLDEST + RUN
+    data = b"\x00" + RUN + START + b"DATA\r\n" + RUN
+    yield data + b"abc\r\n" + RUN + DISCARD + RUN + b"def\r\n.\r\nNOOP\r\n" + RUN
+    yield data + b"abc\r\n" + RUN + SHUTDOWN + RUN + b"def\r\n.\r\nNOOP\r\n" + RUN
+    yield data + b"abc\r\n" + RUN + EOF + RUN
+    yield data + b"abc\r\n" + RUN + late(250) + late(100) + RUN
+    yield data + b"abc\r\n.\r\n" + KEEP + RUN + late(250) + late(250) + RUN + OLDEST + RUN
+    yield data + b"a\nb\r\n.\r\nNOOP\r\n" + RUN
+    yield data + MESSAGE + WORDS + RUN + RELEASE + b"QUIT\r\n" + RUN
+    bdat = b"\x00" + RUN + START + KEEP + b"BDAT 6\r\n" + RUN
+    yield bdat + late(70) + RUN + b"RSET\r\nQUIT\r\n" + RUN
+    yield bdat + NEWEST + b"\2" + RUN + b"RSET\r\nBDAT 6 LAST\r\nRSET\r\n" + RUN
+    yield bdat + OLDEST + b"abc" + RUN + DISCARD + b"defNOOP\r\n" + RUN
+    yield b"\x00" + DEAF + RUN + b"HELP\r\n" * 300 + RUN + RUN + late(250) + late(250) + RUN
+    yield b"\x10" + DEAF + RUN + b"EHLO a.example\r\n" * 60 + RUN + DEAF + RUN
+    yield b"\x00" + RUN + HELLO + RUN + WORDS + b"AUTH LOGIN\r\n" + RUN + b"YQ==\r\n" + NO + RUN
+    yield b"\x00" + RUN + HELLO + RUN + WORDS + b"AUTH LOGIN\r\n" + RUN + b"*\r\n" + RUN
+    yield b"\x00" + RUN + HELLO + RUN + WORDS + b"AUTH LOGIN\r\n" + RUN + b"YQ==\r\n" + KEEP + RUN + late(130) + RUN
+    yield b"\x00" + RUN + HELLO + NO + b"AUTH PLAIN AGEAYg==\r\n" + RUN
+    yield b"\x01" + RUN + START + RUN
+    yield b"\x08" + RUN + START + b"DATA\r\na\nb\r\n.\r\n" + RUN
+
+
+def main():
+    for target, inputs in {
+        "command": commands(),
+        "split": splits(),
+        "dot_oracle": messages(),
+        "server_session": sessions(),
+    }.items():
+        folder = CORPUS / target
+        folder.mkdir(parents=True, exist_ok=True)
+        for data in inputs:
+            assert len(data) <= 4096, target
+            (folder / hashlib.sha1(data).hexdigest()).write_bytes(data)
+        print(f"{target}: {len(list(folder.iterdir()))} inputs")
+
+
+if __name__ == "__main__":
+    main()
