@@ -22,39 +22,15 @@
 //! `C+|` and `C+*` are `C|` and `C*` in one write with what follows. What comes behind the last
 //! line of a dialogue is not looked at.
 
+use crate::line::Line;
 use std::{
     fmt,
     future::Future,
-    io,
     pin::pin,
     str::FromStr,
     task::{Context, Poll, Waker},
     time::Duration,
 };
-
-/// The client's side of a connection, whatever it is made of.
-pub trait Line {
-    /// Sends all of `octets`, in one write if it can.
-    ///
-    /// # Errors
-    /// Those of the connection.
-    fn write(&mut self, octets: &[u8]) -> impl Future<Output = io::Result<()>>;
-    /// Receives some octets; 0 at the end.
-    ///
-    /// # Errors
-    /// Those of the connection, and that the server is silent for too long.
-    fn read(&mut self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>>;
-    /// Closes the writing side.
-    ///
-    /// # Errors
-    /// Those of the connection.
-    fn finish(&mut self) -> impl Future<Output = io::Result<()>>;
-    /// Lets time pass.
-    ///
-    /// # Errors
-    /// [`io::ErrorKind::Unsupported`] where time cannot be made to pass.
-    fn pass(&mut self, time: Duration) -> impl Future<Output = io::Result<()>>;
-}
 
 /// A dialogue, ready to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -391,7 +367,8 @@ impl fmt::Display for Expected {
 
 #[cfg(test)]
 mod tests {
-    use super::{Dialogue, Line};
+    use super::Dialogue;
+    use crate::line::Line;
     use std::{
         collections::VecDeque,
         future::{Future, ready},
