@@ -1,20 +1,89 @@
-//! AUTH.
-use super::{Extension, no_ehlo_params};
+//! AUTH (RFC 4954): SASL in SMTP. Offered under TLS only, unless the embedder says otherwise (§4:
+//! no plaintext password without it); the list of mechanisms stands in the EHLO answer.
+
+use super::{Extension, MailParam, Offer};
+use crate::{
+    violation::{SyntaxFault, Violation},
+    wire::{CommandError, Mail, Xtext},
+};
+use alloc::vec::Vec;
+use core::fmt;
 
 pub(super) static EXTENSION: Extension = Extension {
     keyword: "AUTH",
-    offered: |offer| offer.esmtp,
-    ehlo_params: no_ehlo_params,
-    mail: &[],
+    offered: |offer| {
+        let extensions = offer.extensions;
+        offer.esmtp && !extensions.auth.is_empty() && (offer.tls || extensions.auth_in_clear)
+    },
+    ehlo_params,
+    mail: &[MailParam { keyword: "AUTH", parse }],
     rcpt: &[],
 };
-use crate::wire::Xtext;
+
+const BAD_AUTH: CommandError = CommandError::known(
+    501,
+    (5, 4),
+    "Syntax: AUTH=mailbox in xtext, or AUTH=<>",
+    Violation::Syntax(SyntaxFault::BadParameter),
+);
 
 /// The AUTH parameter of MAIL (RFC 4954 §5): who submitted the message first.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Believe it only from a peer that you trust to say so.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum AuthParam<'b> {
     /// `<>`: nobody whom the peer trusts.
     Unknown,
-    /// A mailbox, still encoded.
+    /// A mailbox, still encoded; no control character in it.
     Mailbox(Xtext<'b>),
+}
+
+impl AuthParam<'_> {
+    /// The same parameter, owned.
+    pub fn into_static(self) -> AuthParam<'static> {
+        match self {
+            Self::Unknown => AuthParam::Unknown,
+            Self::Mailbox(mailbox) => AuthParam::Mailbox(mailbox.into_static()),
+        }
+    }
+}
+
+impl fmt::Display for AuthParam<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => f.write_str("<>"),
+            Self::Mailbox(mailbox) => mailbox.fmt(f),
+        }
+    }
+}
+
+/// RFC 4954 §3(1): the EHLO keyword is followed by the mechanisms, in the embedder's order.
+fn ehlo_params(offer: &Offer<'_>, out: &mut Vec<u8>) {
+    for mechanism in &offer.extensions.auth {
+        out.push(b' ');
+        out.extend_from_slice(mechanism.as_str().as_bytes());
+    }
+}
+
+/// RFC 4954 §5: `AUTH=mailbox`, the mailbox in xtext, or `AUTH=<>`.
+///
+/// Deviation: what is decoded need not be a Mailbox, as clients put bare names of users here and
+/// §5 lets a server ignore the value; it must not be empty or have a control character, which
+/// could break a line where it is logged or relayed.
+fn parse<'b>(
+    mail: &mut Mail<'b>,
+    value: Option<&'b str>,
+    _: &Offer<'_>,
+) -> Result<(), CommandError> {
+    mail.auth = Some(match value.ok_or(BAD_AUTH)? {
+        "<>" => AuthParam::Unknown,
+        value => {
+            let mailbox = Xtext::parse(value).map_err(|_| BAD_AUTH)?;
+            if mailbox.octets().any(|octet| octet.is_ascii_control()) {
+                return Err(BAD_AUTH);
+            }
+            AuthParam::Mailbox(mailbox)
+        }
+    });
+    Ok(())
 }

@@ -9,6 +9,7 @@ mod chunking;
 mod dsn;
 mod eightbitmime;
 mod enhanced;
+mod expn;
 mod pipelining;
 mod size;
 mod smtputf8;
@@ -36,6 +37,7 @@ pub(crate) static ALL: &[&Extension] = &[
     &dsn::EXTENSION,
     &starttls::EXTENSION,
     &auth::EXTENSION,
+    &expn::EXTENSION,
 ];
 
 /// One extension, as data.
@@ -63,6 +65,16 @@ pub(crate) struct MailParam {
 pub(crate) struct RcptParam {
     pub(crate) keyword: &'static str,
     pub(crate) parse: for<'b> fn(&mut Rcpt<'b>, Option<&'b str>, &Offer<'_>) -> Result<(), Fault>,
+}
+
+/// Every parameter of MAIL with its extension.
+pub(crate) fn mail_params() -> impl Iterator<Item = (&'static Extension, &'static MailParam)> {
+    ALL.iter().flat_map(|&extension| extension.mail.iter().map(move |param| (extension, param)))
+}
+
+/// Every parameter of RCPT with its extension.
+pub(crate) fn rcpt_params() -> impl Iterator<Item = (&'static Extension, &'static RcptParam)> {
+    ALL.iter().flat_map(|&extension| extension.rcpt.iter().map(move |param| (extension, param)))
 }
 
 /// The `ehlo_params` of an extension that has none.

@@ -1,4 +1,5 @@
-//! PIPELINING (RFC 2920).
+//! PIPELINING (RFC 2920): commands may follow one another without waiting for replies. Always offered.
+
 use super::{Extension, no_ehlo_params};
 
 pub(super) static EXTENSION: Extension = Extension {

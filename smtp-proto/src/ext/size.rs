@@ -1,10 +1,54 @@
-//! SIZE.
-use super::{Extension, no_ehlo_params};
+//! SIZE (RFC 1870): the server says how long a message may be, the client how long it is. Always
+//! offered.
+
+use super::{Extension, MailParam, Offer};
+use crate::{
+    violation::{SyntaxFault, Violation},
+    wire::{CommandError, Mail},
+};
+use alloc::{format, vec::Vec};
 
 pub(super) static EXTENSION: Extension = Extension {
     keyword: "SIZE",
     offered: |offer| offer.esmtp,
-    ehlo_params: no_ehlo_params,
-    mail: &[],
+    ehlo_params,
+    mail: &[MailParam { keyword: "SIZE", parse }],
     rcpt: &[],
 };
+
+const BAD_SIZE: CommandError = CommandError::known(
+    501,
+    (5, 4),
+    "Syntax: SIZE=octets",
+    Violation::Syntax(SyntaxFault::BadParameter),
+);
+const TOO_LARGE: CommandError = CommandError::known(
+    552,
+    (3, 4),
+    "Message size exceeds the maximum",
+    Violation::MessageTooLarge,
+);
+
+/// RFC 1870 §4: `size-param ::= [1*DIGIT]`, the largest message in octets.
+fn ehlo_params(offer: &Offer<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(format!(" {}", offer.limits.message).as_bytes());
+}
+
+/// RFC 1870 §3(4): `size-value ::= 1*20DIGIT`. What twenty digits can say and 64 bits cannot is
+/// over any limit (§6.1).
+fn parse<'b>(
+    mail: &mut Mail<'b>,
+    value: Option<&'b str>,
+    offer: &Offer<'_>,
+) -> Result<(), CommandError> {
+    let digits = value.ok_or(BAD_SIZE)?;
+    if !(1..=20).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(BAD_SIZE);
+    }
+    let size = digits.parse().map_err(|_| TOO_LARGE)?;
+    if size > offer.limits.message {
+        return Err(TOO_LARGE);
+    }
+    mail.size = Some(size);
+    Ok(())
+}

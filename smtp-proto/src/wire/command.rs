@@ -1,25 +1,73 @@
-//! Commands: the verb, and what MAIL and RCPT carry (RFC 5321 §4.1.1).
+//! What MAIL and RCPT carry (RFC 5321 §4.1.1.2, §4.1.1.3).
 
-use crate::{
-    ext::{AuthParam, BodyType, Notify, Offer, Orcpt, Ret},
-    violation::{SyntaxFault, Violation},
-    wire::{ForwardPath, Refused, ReversePath, Xtext},
+use super::{
+    CommandError, ForwardPath, ReversePath, Xtext, ends_word,
+    params::{Param, Params},
+    path, strip_prefix_no_case,
 };
-use alloc::borrow::Cow;
+use crate::{
+    ext::{self, AuthParam, BodyType, Extension, Notify, Offer, Orcpt, Ret},
+    violation::{SyntaxFault, Violation},
+};
+use core::fmt;
 
-/// How the peer greeted (RFC 5321 §4.1.1.1, RFC 2033 §4.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Hello {
-    /// HELO: no extensions.
-    Helo,
-    /// EHLO.
-    Ehlo,
-    /// LHLO: LMTP.
-    Lhlo,
-}
+const NO_FROM: CommandError = CommandError::known(
+    501,
+    (5, 4),
+    "Syntax: MAIL FROM:<address>",
+    Violation::Syntax(SyntaxFault::Argument),
+);
+const NO_TO: CommandError = CommandError::known(
+    501,
+    (5, 4),
+    "Syntax: RCPT TO:<address>",
+    Violation::Syntax(SyntaxFault::Argument),
+);
+const BAD_REVERSE_PATH: CommandError = CommandError::known(
+    501,
+    (1, 7),
+    "Bad sender address syntax",
+    Violation::Syntax(SyntaxFault::ReversePath),
+);
+const BAD_FORWARD_PATH: CommandError = CommandError::known(
+    501,
+    (1, 3),
+    "Bad recipient address syntax",
+    Violation::Syntax(SyntaxFault::ForwardPath),
+);
+const AFTER_PATH: CommandError = CommandError::known(
+    501,
+    (5, 4),
+    "Only a space and parameters may follow the address",
+    Violation::Syntax(SyntaxFault::Argument),
+);
+const UNKNOWN_PARAMETER: CommandError = CommandError::known(
+    555,
+    (5, 4),
+    "Parameter not recognized or not offered",
+    Violation::Syntax(SyntaxFault::UnknownParameter),
+);
+const BAD_PARAMETER: CommandError = CommandError::known(
+    501,
+    (5, 4),
+    "Malformed parameter",
+    Violation::Syntax(SyntaxFault::BadParameter),
+);
+const REPEATED_PARAMETER: CommandError = CommandError::known(
+    501,
+    (5, 4),
+    "A parameter was given twice",
+    Violation::Syntax(SyntaxFault::BadParameter),
+);
+/// RFC 6531 §4.2 registers X.6.7 for 550 and 553. §3.5 names 550 for MAIL; 553, "mailbox name not
+/// allowed", is given to both, for it says what is wrong.
+const NEEDS_SMTPUTF8: CommandError =
+    CommandError::known(553, (6, 7), "Address needs SMTPUTF8", Violation::NeedsSmtpUtf8);
 
 /// What MAIL says (RFC 5321 §4.1.1.2): the start of a transaction.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Its `Display` form is what follows the verb: `FROM:<a@example.org> SIZE=10`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Mail<'b> {
     /// Where notices about the message go; a source route before it was dropped.
@@ -32,65 +80,10 @@ pub struct Mail<'b> {
     pub smtputf8: bool,
     /// RET (RFC 3461 §4.3).
     pub ret: Option<Ret>,
-    /// ENVID (RFC 3461 §4.4), still encoded.
+    /// ENVID (RFC 3461 §4.4), still encoded. An empty one is not written.
     pub envid: Option<Xtext<'b>>,
     /// AUTH (RFC 4954 §5).
     pub auth: Option<AuthParam<'b>>,
-}
-
-/// What RCPT says (RFC 5321 §4.1.1.3): one recipient.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Rcpt<'b> {
-    /// The recipient; a source route before it was dropped.
-    pub to: ForwardPath<'b>,
-    /// NOTIFY (RFC 3461 §4.1).
-    pub notify: Option<Notify>,
-    /// ORCPT (RFC 3461 §4.2), still encoded.
-    pub orcpt: Option<Orcpt<'b>>,
-}
-
-/// The verb of a command line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Verb<'b> {
-    /// EHLO, HELO or LHLO.
-    Hello(Hello),
-    /// MAIL
-    Mail,
-    /// RCPT
-    Rcpt,
-    /// DATA
-    Data,
-    /// BDAT (RFC 3030)
-    Bdat,
-    /// RSET
-    Rset,
-    /// NOOP
-    Noop,
-    /// QUIT
-    Quit,
-    /// VRFY
-    Vrfy,
-    /// EXPN
-    Expn,
-    /// HELP
-    Help,
-    /// STARTTLS (RFC 3207)
-    StartTls,
-    /// AUTH (RFC 4954)
-    Auth,
-    /// A verb of another protocol (GET, POST, CONNECT …).
-    Foreign,
-    /// Anything else, as it was written.
-    Other(Cow<'b, str>),
-}
-
-/// A refused command line: the reply for the peer and the fact for the embedder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
-    pub(crate) reply: Refused<'static>,
-    pub(crate) violation: Violation,
 }
 
 impl<'b> Mail<'b> {
@@ -108,18 +101,172 @@ impl<'b> Mail<'b> {
     }
 
     /// Parses what follows the verb MAIL, for a peer that was made `offer`.
-    pub(crate) fn parse(args: &'b str, offer: &Offer<'_>) -> Result<Self, Fault> { let _ = (args, offer); todo!() }
-    /// Owned.
-    pub fn into_static(self) -> Mail<'static> { todo!() }
+    ///
+    /// RFC 5321 §4.1.1.2: `mail = "MAIL FROM:" Reverse-path [SP Mail-parameters] CRLF`. Deviation:
+    /// spaces may stand before the path, as many clients write it so and every server takes it.
+    ///
+    /// # Errors
+    /// [`CommandError`] with the reply: 501 5.5.4 without `FROM:`, 501 5.1.7 for the path, 555
+    /// 5.5.4 for a parameter that was not offered, 501 5.5.4 for one that is malformed or there
+    /// twice, 552 5.3.4 for a SIZE over the limit, 553 5.6.7 for an address outside ASCII without
+    /// SMTPUTF8, 504 5.5.4 for BODY=BINARYMIME.
+    pub fn parse(args: &'b str, offer: &Offer<'_>) -> Result<Self, CommandError> {
+        let text = strip_prefix_no_case(args, "FROM:").ok_or(NO_FROM)?.trim_start_matches(' ');
+        let (rest, from) = path::reverse_path(text).map_err(|_| BAD_REVERSE_PATH)?;
+        if !ends_word(rest) {
+            return Err(AFTER_PATH);
+        }
+        let mut mail = Self::new(from);
+        let mut known = Known { offer, seen: 0 };
+        for param in Params::new(rest.trim_end_matches([' ', '\t'])) {
+            let Param { keyword, value } = param.map_err(|_| BAD_PARAMETER)?;
+            let param = known.find(keyword, ext::mail_params(), |param| param.keyword)?;
+            (param.parse)(&mut mail, value, offer)?;
+        }
+        if !mail.smtputf8 && !mail.from.is_ascii() {
+            return Err(NEEDS_SMTPUTF8);
+        }
+        Ok(mail)
+    }
+
+    /// The same command, owned.
+    pub fn into_static(self) -> Mail<'static> {
+        Mail {
+            from: self.from.into_static(),
+            size: self.size,
+            body: self.body,
+            smtputf8: self.smtputf8,
+            ret: self.ret,
+            envid: self.envid.map(Xtext::into_static),
+            auth: self.auth.map(AuthParam::into_static),
+        }
+    }
 }
+
+impl fmt::Display for Mail<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FROM:{}", self.from)?;
+        if let Some(size) = self.size {
+            write!(f, " SIZE={size}")?;
+        }
+        if self.body != BodyType::default() {
+            write!(f, " BODY={}", self.body)?;
+        }
+        if self.smtputf8 {
+            f.write_str(" SMTPUTF8")?;
+        }
+        if let Some(ret) = self.ret {
+            write!(f, " RET={ret}")?;
+        }
+        if let Some(envid) = self.envid.as_ref().filter(|envid| !envid.as_str().is_empty()) {
+            write!(f, " ENVID={envid}")?;
+        }
+        if let Some(auth) = &self.auth {
+            write!(f, " AUTH={auth}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What RCPT says (RFC 5321 §4.1.1.3): one recipient.
+///
+/// Its `Display` form is what follows the verb: `TO:<a@example.org> NOTIFY=NEVER`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Rcpt<'b> {
+    /// The recipient; a source route before it was dropped.
+    pub to: ForwardPath<'b>,
+    /// NOTIFY (RFC 3461 §4.1).
+    pub notify: Option<Notify>,
+    /// ORCPT (RFC 3461 §4.2), still encoded.
+    pub orcpt: Option<Orcpt<'b>>,
+}
+
 impl<'b> Rcpt<'b> {
     /// The recipient `to`, with no parameter.
-    pub fn new(to: ForwardPath<'b>) -> Self { Self { to, notify: None, orcpt: None } }
+    pub fn new(to: ForwardPath<'b>) -> Self {
+        Self { to, notify: None, orcpt: None }
+    }
 
-    /// Parses what follows the verb RCPT, for a peer that was made `offer`. `smtputf8`: the transaction asked for it.
-    pub(crate) fn parse(args: &'b str, offer: &Offer<'_>, smtputf8: bool) -> Result<Self, Fault> { let _ = (args, offer, smtputf8); todo!() }
-    /// Owned.
-    pub fn into_static(self) -> Rcpt<'static> { todo!() }
+    /// Parses what follows the verb RCPT, for a peer that was made `offer`. `smtputf8`: the
+    /// transaction asked for it.
+    ///
+    /// RFC 5321 §4.1.1.3: `rcpt = "RCPT TO:" ( "<Postmaster@" Domain ">" / "<Postmaster>" /
+    /// Forward-path ) [SP Rcpt-parameters] CRLF`. Deviation: spaces may stand before the path.
+    ///
+    /// # Errors
+    /// [`CommandError`] with the reply: 501 5.5.4 without `TO:`, 501 5.1.3 for the path, 553 5.6.7
+    /// for an address outside ASCII without SMTPUTF8, 555 5.5.4 for a parameter that was not
+    /// offered, 501 5.5.4 for one that is malformed or there twice.
+    pub fn parse(args: &'b str, offer: &Offer<'_>, smtputf8: bool) -> Result<Self, CommandError> {
+        let text = strip_prefix_no_case(args, "TO:").ok_or(NO_TO)?.trim_start_matches(' ');
+        let (rest, to) = path::forward_path(text).map_err(|_| BAD_FORWARD_PATH)?;
+        if !ends_word(rest) {
+            return Err(AFTER_PATH);
+        }
+        if !smtputf8 && !to.is_ascii() {
+            return Err(NEEDS_SMTPUTF8);
+        }
+        let mut rcpt = Self::new(to);
+        let mut known = Known { offer, seen: 0 };
+        for param in Params::new(rest.trim_end_matches([' ', '\t'])) {
+            let Param { keyword, value } = param.map_err(|_| BAD_PARAMETER)?;
+            let param = known.find(keyword, ext::rcpt_params(), |param| param.keyword)?;
+            (param.parse)(&mut rcpt, value, offer)?;
+        }
+        Ok(rcpt)
+    }
+
+    /// The same command, owned.
+    pub fn into_static(self) -> Rcpt<'static> {
+        Rcpt {
+            to: self.to.into_static(),
+            notify: self.notify,
+            orcpt: self.orcpt.map(Orcpt::into_static),
+        }
+    }
 }
-/// Splits a line into its verb and what follows the space behind it (trailing blanks dropped).
-pub(crate) fn split_verb(line: &[u8]) -> (Verb<'_>, &[u8]) { let _ = line; todo!() }
+
+impl fmt::Display for Rcpt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TO:{}", self.to)?;
+        if let Some(notify) = self.notify {
+            write!(f, " NOTIFY={notify}")?;
+        }
+        if let Some(orcpt) = &self.orcpt {
+            write!(f, " ORCPT={orcpt}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Looks parameters up for one command line.
+struct Known<'a> {
+    offer: &'a Offer<'a>,
+    /// One bit for each parameter that was there, by its place in the table.
+    seen: u64,
+}
+
+impl Known<'_> {
+    /// The entry for `keyword`, if it was offered and is there for the first time.
+    fn find<P>(
+        &mut self,
+        keyword: &str,
+        table: impl Iterator<Item = (&'static Extension, &'static P)>,
+        keyword_of: fn(&P) -> &'static str,
+    ) -> Result<&'static P, CommandError> {
+        let (place, (extension, param)) = table
+            .enumerate()
+            .find(|(_, (_, param))| keyword_of(param).eq_ignore_ascii_case(keyword))
+            .ok_or(UNKNOWN_PARAMETER)?;
+        if !(extension.offered)(self.offer) {
+            return Err(UNKNOWN_PARAMETER);
+        }
+        let bit = 1 << place;
+        if self.seen & bit != 0 {
+            return Err(REPEATED_PARAMETER);
+        }
+        self.seen |= bit;
+        Ok(param)
+    }
+}

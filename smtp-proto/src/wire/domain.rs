@@ -1,35 +1,118 @@
 //! Domains and address literals (RFC 5321 §4.1.2, §4.1.3; RFC 6531 §3.3).
-use super::Malformed;
-use alloc::borrow::Cow;
-use core::{fmt, net::{Ipv4Addr, Ipv6Addr}};
 
-/// A domain name.
+use super::{Malformed, Parsed, into_static, is_utf8_non_ascii, whole};
+use alloc::borrow::Cow;
+use core::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+use nom::{
+    Parser,
+    bytes::complete::take_while1,
+    character::complete::char,
+    combinator::{map, map_opt, recognize, verify},
+    multi::many0_count,
+    sequence::{delimited, preceded},
+};
+
+/// Octets of a domain or of an address literal (RFC 5321 §4.5.3.1.2).
+const MAX_DOMAIN: usize = 255;
+
+/// Octets of a label in ASCII (RFC 1035 §2.3.4).
+const MAX_LABEL: usize = 63;
+
+/// A domain name, of one label or more, without a dot at its end.
+///
+/// Two domains are equal here if they are spelt alike; DNS compares them without case.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Domain<'b>(pub(crate) Cow<'b, str>);
+pub struct Domain<'b>(Cow<'b, str>);
 
 impl<'b> Domain<'b> {
-    /// Checks `text`.
-    pub fn parse(text: &'b str) -> Result<Self, Malformed> { let _ = text; todo!() }
+    /// Checks `text`: labels of at most 63 octets, at most 255 octets in all.
+    ///
+    /// # Errors
+    /// [`Malformed`] if it is no domain.
+    pub fn parse(text: &'b str) -> Result<Self, Malformed> {
+        whole(domain, text, "domain")
+    }
+
     /// As it was written.
-    pub fn as_str(&self) -> &str { &self.0 }
-    /// Owned.
-    pub fn into_static(self) -> Domain<'static> { todo!() }
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it has no U-labels, so that it can go to a server without SMTPUTF8.
+    pub fn is_ascii(&self) -> bool {
+        self.0.is_ascii()
+    }
+
+    /// The same domain, owned.
+    pub fn into_static(self) -> Domain<'static> {
+        Domain(into_static(self.0))
+    }
 }
 
-/// An address in brackets.
+impl fmt::Display for Domain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An address in brackets (RFC 5321 §4.1.3).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum AddressLiteral<'b> {
     /// `[192.0.2.1]`
     V4(Ipv4Addr),
     /// `[IPv6:2001:db8::1]`
     V6(Ipv6Addr),
-    /// `[tag:content]`
+    /// `[tag:content]`, which only parsing builds.
+    #[non_exhaustive]
     General {
         /// A registered tag.
         tag: Cow<'b, str>,
         /// What it says.
         content: Cow<'b, str>,
     },
+}
+
+impl<'b> AddressLiteral<'b> {
+    /// Checks `text`, brackets included.
+    ///
+    /// # Errors
+    /// [`Malformed`] if it is no address literal.
+    pub fn parse(text: &'b str) -> Result<Self, Malformed> {
+        whole(address_literal, text, "address literal")
+    }
+
+    /// The same literal, owned.
+    pub fn into_static(self) -> AddressLiteral<'static> {
+        match self {
+            Self::V4(address) => AddressLiteral::V4(address),
+            Self::V6(address) => AddressLiteral::V6(address),
+            Self::General { tag, content } => {
+                AddressLiteral::General { tag: into_static(tag), content: into_static(content) }
+            }
+        }
+    }
+}
+
+impl From<IpAddr> for AddressLiteral<'_> {
+    fn from(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => Self::V4(address),
+            IpAddr::V6(address) => Self::V6(address),
+        }
+    }
+}
+
+impl fmt::Display for AddressLiteral<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::V4(address) => write!(f, "[{address}]"),
+            Self::V6(address) => write!(f, "[IPv6:{address}]"),
+            Self::General { tag, content } => write!(f, "[{tag}:{content}]"),
+        }
+    }
 }
 
 /// A domain or an address literal.
@@ -43,23 +126,280 @@ pub enum Host<'b> {
 
 impl<'b> Host<'b> {
     /// Checks `text`.
-    pub fn parse(text: &'b str) -> Result<Self, Malformed> { let _ = text; todo!() }
-    /// Owned.
-    pub fn into_static(self) -> Host<'static> { todo!() }
+    ///
+    /// # Errors
+    /// [`Malformed`] if it is neither.
+    pub fn parse(text: &'b str) -> Result<Self, Malformed> {
+        whole(host, text, "host")
+    }
+
+    /// Whether it has no U-labels.
+    pub fn is_ascii(&self) -> bool {
+        match self {
+            Self::Domain(domain) => domain.is_ascii(),
+            Self::Literal(_) => true,
+        }
+    }
+
+    /// The same host, owned.
+    pub fn into_static(self) -> Host<'static> {
+        match self {
+            Self::Domain(domain) => Host::Domain(domain.into_static()),
+            Self::Literal(literal) => Host::Literal(literal.into_static()),
+        }
+    }
 }
 
-impl fmt::Display for Host<'_> { fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result { todo!() } }
+impl fmt::Display for Host<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Domain(domain) => domain.fmt(f),
+            Self::Literal(literal) => literal.fmt(f),
+        }
+    }
+}
 
-/// What a peer calls itself.
+/// What a peer calls itself (RFC 5321 §4.1.1.1). It need not be true.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct HelloName<'b>(pub(crate) Host<'b>);
+pub struct HelloName<'b>(Host<'b>);
 
 impl<'b> HelloName<'b> {
     /// Checks `text`.
-    pub fn parse(text: &'b str) -> Result<Self, Malformed> { let _ = text; todo!() }
-    /// The host.
-    pub fn host(&self) -> &Host<'b> { &self.0 }
-    /// Owned.
-    pub fn into_static(self) -> HelloName<'static> { todo!() }
+    ///
+    /// RFC 5321 §4.1.1.1: `ehlo = "EHLO" SP ( Domain / address-literal ) CRLF`. Deviation: `_` is
+    /// also taken in a label, though §4.1.2 forbids it, for many Windows machines are named so.
+    /// U-labels are taken too, though RFC 6531 §3.7.1 has clients send ASCII: a name that decides
+    /// nothing is no reason to refuse mail.
+    ///
+    /// # Errors
+    /// [`Malformed`] if it is neither domain nor literal.
+    pub fn parse(text: &'b str) -> Result<Self, Malformed> {
+        let name = if text.starts_with('[') {
+            whole(map(address_literal, Host::Literal), text, "hello name")
+        } else {
+            let domain = domain_of(|c| is_label_char(c) || c == '_');
+            whole(map(domain, Host::Domain), text, "hello name")
+        };
+        name.map(Self)
+    }
+
+    /// The host. Its domain may have an underscore, which [`Domain::parse`] refuses.
+    pub fn host(&self) -> &Host<'b> {
+        &self.0
+    }
+
+    /// The same name, owned.
+    pub fn into_static(self) -> HelloName<'static> {
+        HelloName(self.0.into_static())
+    }
 }
-impl fmt::Display for HelloName<'_> { fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result { todo!() } }
+
+impl fmt::Display for HelloName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// RFC 5321 §4.1.2, within Mailbox: `( Domain / address-literal )`.
+pub(super) fn host(input: &str) -> Parsed<'_, Host<'_>> {
+    if input.starts_with('[') {
+        map(address_literal, Host::Literal).parse(input)
+    } else {
+        map(domain, Host::Domain).parse(input)
+    }
+}
+
+/// RFC 5321 §4.1.2: `Domain = sub-domain *("." sub-domain)`.
+pub(super) fn domain(input: &str) -> Parsed<'_, Domain<'_>> {
+    domain_of(is_label_char).parse(input)
+}
+
+/// A domain whose labels are made of what `is_char` takes.
+fn domain_of<'b>(
+    is_char: fn(char) -> bool,
+) -> impl Parser<&'b str, Output = Domain<'b>, Error = ()> {
+    let more = many0_count(preceded(char('.'), sub_domain(is_char)));
+    let name =
+        verify(recognize((sub_domain(is_char), more)), |name: &str| name.len() <= MAX_DOMAIN);
+    map(name, |name| Domain(Cow::Borrowed(name)))
+}
+
+/// RFC 5321 §4.1.2: `sub-domain = Let-dig [Ldh-str]`, `Ldh-str = *( ALPHA / DIGIT / "-" )
+/// Let-dig`; RFC 6531 §3.3: `/ U-label`.
+///
+/// Deviation: a U-label is not checked against IDNA's tables, which whoever looks the name up
+/// needs anyway (RFC 6531 §3.2). Its 63 are characters, not octets: its A-label, which has the
+/// limit of 63 octets, spends at least one on each (RFC 5890 §4.2).
+fn sub_domain<'b>(is_char: fn(char) -> bool) -> impl Parser<&'b str, Output = &'b str, Error = ()> {
+    verify(take_while1(is_char), |label: &str| {
+        let fits =
+            label.len() <= MAX_LABEL || !label.is_ascii() && label.chars().count() <= MAX_LABEL;
+        fits && !label.starts_with('-') && !label.ends_with('-')
+    })
+}
+
+/// RFC 5321 §4.1.2: `ALPHA / DIGIT / "-"`, or what a U-label may have outside ASCII: no space and
+/// no control character, no ideographic full stop (which IDNA takes for a dot), no invisible mark
+/// that changes the direction of writing.
+fn is_label_char(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_alphanumeric() || c == '-';
+    }
+    let invisible = matches!(
+        c,
+        '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+    );
+    let full_stop = matches!(c, '\u{3002}' | '\u{ff0e}' | '\u{ff61}');
+    is_utf8_non_ascii(c) && !c.is_whitespace() && !invisible && !full_stop
+}
+
+/// RFC 5321 §4.1.2: `address-literal = "[" ( IPv4-address-literal / IPv6-address-literal /
+/// General-address-literal ) "]"`.
+fn address_literal(input: &str) -> Parsed<'_, AddressLiteral<'_>> {
+    let content =
+        verify(take_while1(is_dcontent), |content: &str| content.len() + "[]".len() <= MAX_DOMAIN);
+    map_opt(delimited(char('['), content, char(']')), literal_content).parse(input)
+}
+
+/// RFC 5321 §4.1.3: `IPv4-address-literal = Snum 3("." Snum)`, `IPv6-address-literal = "IPv6:"
+/// IPv6-addr`, `General-address-literal = Standardized-tag ":" 1*dcontent`, `Standardized-tag =
+/// Ldh-str`.
+///
+/// Deviation: an `Snum` with a leading zero is refused, for some read it as octal; a `::` may stand
+/// for one group of zeros, as in RFC 4291 §2.2. Zone ids are no part of an address literal.
+fn literal_content(content: &str) -> Option<AddressLiteral<'_>> {
+    let Some((tag, content)) = content.split_once(':') else {
+        return content.parse().ok().map(AddressLiteral::V4);
+    };
+    if tag.eq_ignore_ascii_case("IPv6") {
+        return content.parse().ok().map(AddressLiteral::V6);
+    }
+    let is_ldh = tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let is_tag = is_ldh && !tag.is_empty() && !tag.ends_with('-');
+    (is_tag && !content.is_empty()).then_some(AddressLiteral::General {
+        tag: Cow::Borrowed(tag),
+        content: Cow::Borrowed(content),
+    })
+}
+
+/// RFC 5321 §4.1.3: `dcontent = %d33-90 / %d94-126`, printable ASCII without `[`, `\` and `]`.
+fn is_dcontent(c: char) -> bool {
+    matches!(c, '!'..='Z' | '^'..='~')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::{format, string::ToString};
+
+    #[test]
+    fn domains_are_read_and_written() {
+        let label = "a".repeat(63);
+        let longest = format!("{label}.{label}.{label}.{}", "a".repeat(63));
+        assert_eq!(longest.len(), MAX_DOMAIN);
+        let thai = "ก".repeat(40);
+        for text in [
+            "a",
+            "a.example",
+            "A-1.example",
+            "1.2.3.4",
+            "xn--bcher-kva.test",
+            "bücher.test",
+            "例え.テスト",
+            &longest,
+            &thai,
+        ] {
+            assert_eq!(Domain::parse(text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_domain_is_refused() {
+        let long_label = "a".repeat(64);
+        let too_long = format!("{0}.{0}.{0}.{0}", "a".repeat(63)) + ".a";
+        for text in [
+            "",
+            ".",
+            "a.",
+            ".a",
+            "a..b",
+            "-a",
+            "a-",
+            "a.-b.c",
+            "a_b",
+            "a b",
+            "a\tb",
+            "a@b",
+            "a/b",
+            "[a]",
+            "a\u{3000}b",
+            "a\u{85}b",
+            "a\u{202e}b",
+            "a。b",
+            "ü-",
+            "-ü",
+            "a!ü",
+            &long_label,
+            &too_long,
+        ] {
+            assert!(Domain::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn literals_are_read_and_written() {
+        for (text, written) in [
+            ("[192.0.2.1]", "[192.0.2.1]"),
+            ("[IPv6:2001:db8::1]", "[IPv6:2001:db8::1]"),
+            ("[ipv6:2001:DB8:0::1]", "[IPv6:2001:db8::1]"),
+            ("[IPv6:::]", "[IPv6:::]"),
+            ("[IPv6:::ffff:192.0.2.1]", "[IPv6:::ffff:192.0.2.1]"),
+            ("[x-tag:any!thing]", "[x-tag:any!thing]"),
+        ] {
+            assert_eq!(Host::parse(text).unwrap().to_string(), written);
+        }
+    }
+
+    #[test]
+    fn what_is_no_literal_is_refused() {
+        for text in [
+            "[]",
+            "[",
+            "[a]",
+            "[999.1.1.1]",
+            "[1.2.3]",
+            "[1.2.3.4",
+            "[01.2.3.4]",
+            "[1.2.3.4]x",
+            "[IPv6:]",
+            "[IPv6::::]",
+            "[IPv6:fe80::1%lo]",
+            "[IPv6:1.2.3.4]",
+            "[IPv6:::1/64]",
+            "[::1]",
+            "[:x]",
+            "[tag:]",
+            "[-:x]",
+            "[t.g:x]",
+            "[tag:a b]",
+            "[tag:a[b]",
+            "[tag:ü]",
+        ] {
+            assert!(Host::parse(text).is_err(), "{text:?}");
+            assert!(HelloName::parse(text).is_err(), "{text:?}");
+        }
+        assert!(Host::parse(&format!("[tag:{}]", "x".repeat(250))).is_err());
+    }
+
+    #[test]
+    fn only_a_hello_name_may_have_an_underscore() {
+        for text in ["under_score.example", "_", "[192.0.2.1]", "bücher.test"] {
+            assert_eq!(HelloName::parse(text).unwrap().to_string(), text);
+        }
+        for text in ["", "a b", "a.", "under_score..example", "a\x1b[2J", "\u{2028}"] {
+            assert!(HelloName::parse(text).is_err(), "{text:?}");
+        }
+        assert!(Host::parse("under_score.example").is_err());
+    }
+}

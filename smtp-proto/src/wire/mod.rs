@@ -1,33 +1,82 @@
 //! The words of the protocol: each type holds only what is valid, borrowed from the line it was
 //! parsed from, and writes itself back so that parsing again gives the same value.
 //!
-//! Framing comes first ([`crate::line`]), grammar second: every parser here sees one whole line
-//! without its CRLF, so none of them ever waits for more.
+//! Framing comes first (`line.rs`), grammar second: every parser here sees one whole line without
+//! its CRLF, so none of them ever waits for more. None of them allocates; `into_static` copies.
 
+mod arguments;
 mod base64;
 mod command;
 mod domain;
+mod error;
 mod mailbox;
 mod params;
 mod path;
 mod reply;
 mod text;
+mod verb;
 mod xtext;
 
 pub use base64::Base64;
-pub use command::{Hello, Mail, Rcpt, Verb};
+pub use command::{Mail, Rcpt};
 pub use domain::{AddressLiteral, Domain, HelloName, Host};
+pub use error::{CommandError, Malformed};
 pub use mailbox::{LocalPart, Mailbox};
 pub use path::{ForwardPath, ReversePath};
 pub use reply::{Accepted, InvalidReply, MAX_REPLY, MAX_REPLY_LINE, Refused, ReplyText};
 pub use text::{Mechanism, Text};
+pub use verb::{Hello, Verb};
 pub use xtext::Xtext;
 
-pub(crate) use command::{Fault, split_verb};
-pub(crate) use params::{Param, Params};
+pub(crate) use arguments::{
+    Chunk, auth_args, bdat_args, hello_args, no_args, text_args, utf8_args, verify_args,
+};
+pub(crate) use error::CommandError as Fault;
+pub(crate) use mailbox::is_atom;
 pub(crate) use reply::write_reply;
+pub(crate) use verb::split_verb;
 
-/// The text is not of the form that its type asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("malformed {0}")]
-pub struct Malformed(pub(crate) &'static str);
+use alloc::borrow::Cow;
+use nom::{Parser, combinator::all_consuming};
+
+/// What a grammar function gives: the rest of the line, and the value. Errors carry no position:
+/// a refused line is answered with a code, which the whole line decides.
+type Parsed<'b, T> = nom::IResult<&'b str, T, ()>;
+
+/// Runs `grammar` over all of `text`; `what` names the rule in the error.
+fn whole<'b, T>(
+    grammar: impl Parser<&'b str, Output = T, Error = ()>,
+    text: &'b str,
+    what: &'static str,
+) -> Result<T, Malformed> {
+    match all_consuming(grammar).parse(text) {
+        Ok((_, value)) => Ok(value),
+        Err(_) => Err(Malformed::of(what)),
+    }
+}
+
+/// What follows `prefix`, compared without case.
+///
+/// Not nom's `tag_no_case`: on text that one folds case by Unicode, where U+212A equals `k`.
+fn strip_prefix_no_case<'b>(text: &'b str, prefix: &str) -> Option<&'b str> {
+    let (front, rest) = text.split_at_checked(prefix.len())?;
+    front.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+/// Whether a word of a command line may end before `rest`.
+fn ends_word(rest: &str) -> bool {
+    rest.is_empty() || rest.starts_with(' ')
+}
+
+/// RFC 6532 §3.1: `UTF8-non-ascii = UTF8-2 / UTF8-3 / UTF8-4`.
+///
+/// Deviation: no C1 controls (U+0080 to U+009F) and no line or paragraph separator. RFC 5321
+/// §4.1.2 keeps controls out of mailboxes, and some readers of logs take these for line ends.
+fn is_utf8_non_ascii(c: char) -> bool {
+    c > '\u{9f}' && !matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// The same text, owned.
+fn into_static(text: Cow<'_, str>) -> Cow<'static, str> {
+    Cow::Owned(text.into_owned())
+}

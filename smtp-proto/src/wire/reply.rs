@@ -178,8 +178,7 @@ impl Refused<'static> {
     /// 535 5.7.8: wrong name or password.
     pub const AUTH_FAILED: Self = Self::known(535, 7, 8, "Authentication failed");
     /// 454 4.7.0: the authentication could not be checked now.
-    pub const AUTH_TRY_LATER: Self =
-        Self::known(454, 7, 0, "Temporary authentication failure");
+    pub const AUTH_TRY_LATER: Self = Self::known(454, 7, 0, "Temporary authentication failure");
     /// 504 5.5.4: no such AUTH mechanism.
     pub const NO_SUCH_MECHANISM: Self =
         Self::known(504, 5, 4, "Authentication mechanism not supported");

@@ -1,23 +1,53 @@
 //! Free text and words in commands.
-use super::Malformed;
-use alloc::borrow::Cow;
 
-/// Text without control characters: the argument of VRFY, EXPN or HELP.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Text<'b>(pub(crate) Cow<'b, str>);
+use super::{Malformed, into_static};
+use alloc::borrow::Cow;
+use core::{
+    fmt,
+    hash::{Hash, Hasher},
+};
+
+/// Text without control characters, perhaps empty: the argument of VRFY, EXPN or HELP.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Text<'b>(Cow<'b, str>);
 
 impl<'b> Text<'b> {
     /// Checks `text`.
-    pub fn parse(text: &'b str) -> Result<Self, Malformed> { let _ = text; todo!() }
+    ///
+    /// RFC 5321 §4.1.2: `String = Atom / Quoted-string`. Deviation: any text without control
+    /// characters (nor U+2028, U+2029) is taken, for people type VRFY and HELP by hand, with names
+    /// and spaces.
+    ///
+    /// # Errors
+    /// [`Malformed`] if a control character is in it.
+    pub fn parse(text: &'b str) -> Result<Self, Malformed> {
+        if text.chars().all(|c| matches!(c, ' '..='~') || super::is_utf8_non_ascii(c)) {
+            Ok(Self(Cow::Borrowed(text)))
+        } else {
+            Err(Malformed::of("text"))
+        }
+    }
+
     /// The text.
-    pub fn as_str(&self) -> &str { &self.0 }
-    /// Owned.
-    pub fn into_static(self) -> Text<'static> { todo!() }
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The same text, owned.
+    pub fn into_static(self) -> Text<'static> {
+        Text(into_static(self.0))
+    }
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// The name of a SASL mechanism (RFC 4422 §3.1); compared without case.
 #[derive(Clone, Debug, Eq)]
-pub struct Mechanism<'b>(pub(crate) Cow<'b, str>);
+pub struct Mechanism<'b>(Cow<'b, str>);
 
 impl Mechanism<'static> {
     /// PLAIN (RFC 4616).
@@ -26,15 +56,81 @@ impl Mechanism<'static> {
     pub const LOGIN: Self = Self(Cow::Borrowed("LOGIN"));
 }
 
-impl PartialEq for Mechanism<'_> {
-    fn eq(&self, other: &Self) -> bool { self.0.eq_ignore_ascii_case(&other.0) }
-}
-
 impl<'b> Mechanism<'b> {
     /// Checks `name`.
-    pub fn parse(name: &'b str) -> Result<Self, Malformed> { let _ = name; todo!() }
-    /// The name.
-    pub fn as_str(&self) -> &str { &self.0 }
-    /// Owned.
-    pub fn into_static(self) -> Mechanism<'static> { todo!() }
+    ///
+    /// RFC 4422 §3.1: `sasl-mech = 1*20mech-char`, `mech-char = UPPER-ALPHA / DIGIT / HYPHEN /
+    /// UNDERSCORE`. Deviation: lower case too, as all commands and arguments of SMTP are compared
+    /// without case (RFC 5321 §2.4).
+    ///
+    /// # Errors
+    /// [`Malformed`] if it is anything else.
+    pub fn parse(name: &'b str) -> Result<Self, Malformed> {
+        let is_mech_char = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+        if (1..=20).contains(&name.len()) && name.bytes().all(is_mech_char) {
+            Ok(Self(Cow::Borrowed(name)))
+        } else {
+            Err(Malformed::of("mechanism"))
+        }
+    }
+
+    /// The name, as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The same name, owned.
+    pub fn into_static(self) -> Mechanism<'static> {
+        Mechanism(into_static(self.0))
+    }
+}
+
+impl PartialEq for Mechanism<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Hash for Mechanism<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for octet in self.0.bytes() {
+            state.write_u8(octet.to_ascii_uppercase());
+        }
+        state.write_u8(0xff);
+    }
+}
+
+impl fmt::Display for Mechanism<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mechanisms_are_compared_without_case() {
+        assert_eq!(Mechanism::parse("plain").unwrap(), Mechanism::PLAIN);
+        assert_eq!(Mechanism::parse("scram-Sha-256").unwrap().as_str(), "scram-Sha-256");
+        assert_ne!(Mechanism::PLAIN, Mechanism::LOGIN);
+    }
+
+    #[test]
+    fn names_that_are_no_mechanism_are_refused() {
+        for name in ["", "PLAIN ", "PL.AIN", "ÄUTH", "123456789012345678901"] {
+            assert!(Mechanism::parse(name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn text_has_no_control_characters() {
+        for text in ["", "user1", "John Q. Public <john@example.com>", "jürgen"] {
+            assert_eq!(Text::parse(text).unwrap().as_str(), text);
+        }
+        for text in ["a\tb", "a\0", "\x1b[2J", "\x7f", "\u{85}", "\u{2028}"] {
+            assert!(Text::parse(text).is_err(), "{text:?}");
+        }
+    }
 }
