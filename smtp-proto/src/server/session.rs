@@ -1,6 +1,10 @@
 //! What is known of a session at a moment.
 
-use crate::{ext::BodyType, wire::Hello};
+use super::config::ServerConfig;
+use crate::{
+    ext::{BodyType, Offer},
+    wire::Hello,
+};
 
 /// A copy of the facts of a session: small, and safe to keep while the machine goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,5 +38,16 @@ impl Session {
     /// The peer greeted with EHLO or LHLO.
     pub fn esmtp(&self) -> bool {
         matches!(self.hello, Some(Hello::Ehlo | Hello::Lhlo))
+    }
+
+    /// What a peer in this session is offered by default.
+    pub(super) fn offer<'a>(&self, config: &'a ServerConfig) -> Offer<'a> {
+        Offer {
+            extensions: &config.extensions,
+            limits: &config.limits,
+            mode: config.mode,
+            esmtp: self.esmtp(),
+            tls: self.tls,
+        }
     }
 }

@@ -1,0 +1,282 @@
+//! The octets of a message: delivered, or swallowed to their true end.
+
+use super::{
+    config::{BareLineEnding, Mode},
+    connection::ServerConnection,
+    event::{Aborted, Event, Framing, ResetCause},
+    phase::{Phase, Trigger},
+    questions::Kind,
+};
+use crate::{
+    CloseReason, Need, Step,
+    body::{DotReader, Piece, TextLines},
+    violation::Violation,
+    wire::Refused,
+};
+
+/// The message that is coming.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Message {
+    dot: DotReader,
+    lines: TextLines,
+    pub(super) framing: Framing,
+    /// The embedder takes the octets, and has not been told of their end.
+    open: bool,
+    /// The message is refused: its octets are swallowed.
+    refused: bool,
+    /// The refusal leaves no way to go on.
+    fatal: bool,
+    /// Octets of the running BDAT still to come.
+    chunk: u64,
+    /// It is the last one.
+    last: bool,
+    /// The running BDAT belongs to no message.
+    stray: bool,
+    swallowed: u64,
+    /// LMTP: the recipient to ask about next.
+    next_delivery: u32,
+}
+
+impl Message {
+    pub(super) fn new(bare: BareLineEnding) -> Self {
+        Self {
+            dot: DotReader::new(bare),
+            lines: TextLines::default(),
+            framing: Framing::Dot,
+            open: false,
+            refused: false,
+            fatal: false,
+            chunk: 0,
+            last: false,
+            stray: false,
+            swallowed: 0,
+            next_delivery: 0,
+        }
+    }
+
+    /// The octets of a refused BDAT are being swallowed between commands.
+    pub(super) fn is_swallowing(&self) -> bool {
+        self.stray
+    }
+
+    /// The embedder no longer takes octets; true if it did.
+    pub(super) fn take_open(&mut self) -> bool {
+        core::mem::take(&mut self.open)
+    }
+
+    /// The size of the BDAT in hand.
+    pub(super) fn set_chunk(&mut self, size: u64, last: bool) {
+        (self.chunk, self.last) = (size, last);
+    }
+}
+
+impl ServerConnection {
+    /// The embedder wants the message.
+    pub(super) fn begin_message(&mut self) {
+        let Message { framing, chunk, last, .. } = self.message;
+        self.message =
+            Message { framing, chunk, last, open: true, ..Message::new(self.config.bare) };
+        self.session.size = 0;
+        self.deadlines.start_data(&self.config.timeouts);
+    }
+
+    /// The octets of the BDAT in hand are swallowed; then `reply` leaves. If it is the last of a
+    /// failed message, the transaction ends with it.
+    pub(super) fn swallow_chunk(&mut self, reply: &Refused<'_>) {
+        self.hold(reply);
+        self.message.stray = true;
+        self.deadlines.start_data(&self.config.timeouts);
+    }
+
+    fn hold(&mut self, reply: &Refused<'_>) {
+        let enhanced = self.session.esmtp().then_some(reply.enhanced);
+        self.replies.hold(reply.code, enhanced, reply.text.as_str());
+    }
+
+    /// Refuses the message whose octets are coming: they are swallowed, and `reply` leaves at their
+    /// end. False if none are coming, or they are refused already.
+    ///
+    /// [`Event::Reset`] follows at the end; no [`Event::BodyAborted`] does.
+    pub fn discard_body(&mut self, reply: &Refused<'_>) -> bool {
+        if !self.message.take_open() {
+            return false;
+        }
+        self.message.refused = true;
+        if self.phase == Phase::Chunks {
+            // No octets are coming: the next BDAT will hear that the message has failed.
+            self.go(Trigger::ChunkFails);
+        } else {
+            self.hold(reply);
+        }
+        true
+    }
+
+    /// The machine refuses the message whose octets are coming.
+    fn refuse_message(&mut self, violation: Violation, why: Aborted, reply: &Refused<'_>) {
+        self.session.violations = self.session.violations.saturating_add(1);
+        self.notices.violation = Some(violation);
+        if self.discard_body(reply) {
+            self.notices.body_aborted = Some(why);
+        }
+    }
+
+    pub(super) fn poll_dot<'b>(&mut self, input: &mut &'b [u8]) -> Option<Step<Event<'b>>> {
+        const BARE: Refused<'static> =
+            Refused::known(521, 5, 2, "Bare CR or LF is not a line ending");
+        let before = input.len();
+        let piece = self.message.dot.next(input);
+        self.count_data(before - input.len());
+        match piece {
+            Piece::Data(octets) => return self.deliver(octets),
+            Piece::Bare if self.message.open => {
+                self.message.fatal = true;
+                self.refuse_message(Violation::BareLineEnding, Aborted::BareLineEnding, &BARE);
+            }
+            // The message is refused already, and is swallowed to its true end all the same.
+            Piece::Bare => {}
+            Piece::End if self.message.refused => self.end_refused(),
+            Piece::End => return Some(self.end_message()),
+            Piece::More if self.eof => self.close(CloseReason::Eof, Aborted::Eof),
+            Piece::More => return Some(self.need(Need::Input)),
+        }
+        None
+    }
+
+    pub(super) fn poll_chunk<'b>(&mut self, input: &mut &'b [u8]) -> Option<Step<Event<'b>>> {
+        if self.message.chunk > 0 {
+            return match self.take_chunk(input) {
+                Ok(octets) => self.deliver(octets),
+                Err(step) => step,
+            };
+        }
+        match (self.message.refused, self.message.last) {
+            (false, true) => return Some(self.end_message()),
+            (false, false) => {
+                let enhanced = self.success(0);
+                self.replies.say(250, enhanced, "Chunk received");
+                self.go(Trigger::ChunkEnds);
+            }
+            (true, true) => self.end_refused(),
+            (true, false) => {
+                self.replies.release_held();
+                self.go(Trigger::ChunkFails);
+            }
+        }
+        None
+    }
+
+    /// Between commands: the octets of a BDAT that was refused.
+    pub(super) fn poll_swallow<'b>(&mut self, input: &mut &'b [u8]) -> Option<Step<Event<'b>>> {
+        if self.message.chunk > 0 {
+            return match self.take_chunk(input) {
+                Ok(octets) => self.swallow(octets.len()),
+                Err(step) => step,
+            };
+        }
+        self.message.stray = false;
+        self.replies.release_held();
+        if self.phase == Phase::Failed && self.message.last {
+            self.end_transaction(ResetCause::Refused);
+        }
+        None
+    }
+
+    /// The next octets of the running BDAT, or why there are none.
+    fn take_chunk<'b>(
+        &mut self,
+        input: &mut &'b [u8],
+    ) -> Result<&'b [u8], Option<Step<Event<'b>>>> {
+        if input.is_empty() {
+            if self.eof {
+                self.close(CloseReason::Eof, Aborted::Eof);
+                return Err(None);
+            }
+            return Err(Some(self.need(Need::Input)));
+        }
+        let n = usize::try_from(self.message.chunk).unwrap_or(usize::MAX).min(input.len());
+        let (octets, rest) = input.split_at(n);
+        *input = rest;
+        self.message.chunk -= n as u64;
+        self.count_data(n);
+        Ok(octets)
+    }
+
+    fn count_data(&mut self, n: usize) {
+        if n > 0 {
+            let rate = self.config.limits.data_rate;
+            self.deadlines.data(n, self.now, &self.config.timeouts, rate);
+        }
+    }
+
+    /// Hands octets out, up to the limits.
+    fn deliver<'b>(&mut self, octets: &'b [u8]) -> Option<Step<Event<'b>>> {
+        const LONG_LINE: Refused<'static> = Refused::known(554, 6, 0, "A text line is too long");
+        if self.message.refused {
+            return self.swallow(octets.len());
+        }
+        let limits = self.config.limits;
+        let room = limits.message.saturating_sub(self.session.size);
+        let taken = usize::try_from(room).unwrap_or(usize::MAX).min(octets.len());
+        // Exactly the octets up to the limit are delivered, however the input was cut.
+        let (octets, over) = octets.split_at(taken);
+        if limits.text_line.is_some_and(|most| !self.message.lines.within(octets, most)) {
+            self.refuse_message(Violation::TextLineTooLong, Aborted::TextLineTooLong, &LONG_LINE);
+            return self.swallow(octets.len() + over.len());
+        }
+        self.session.size += octets.len() as u64;
+        if !over.is_empty() {
+            self.refuse_message(Violation::MessageTooLarge, Aborted::TooLarge, &Refused::TOO_LARGE);
+            self.swallow::<()>(over.len());
+        }
+        (!octets.is_empty()).then_some(Step::Event(Event::Body(octets)))
+    }
+
+    /// Octets of a refused message: a bounded number of them.
+    fn swallow<E>(&mut self, n: usize) -> Option<Step<E>> {
+        self.message.swallowed = self.message.swallowed.saturating_add(n as u64);
+        if self.message.swallowed > self.config.limits.swallow {
+            self.replies.release_held();
+            self.notices.violation.get_or_insert(Violation::Flood);
+            self.close(CloseReason::Violations, Aborted::Closed);
+        }
+        None
+    }
+
+    /// The end of a message that was refused on its way.
+    fn end_refused(&mut self) {
+        self.replies.release_held();
+        self.end_transaction(ResetCause::Refused);
+        if self.message.fatal {
+            self.close(CloseReason::Violations, Aborted::Closed);
+        }
+    }
+
+    /// The end of a message: whose is it now?
+    fn end_message<'b>(&mut self) -> Step<Event<'b>> {
+        self.message.open = false;
+        self.message.next_delivery = 0;
+        let size = self.session.size;
+        if self.config.mode == Mode::Lmtp {
+            self.go(Trigger::LmtpMessageEnds);
+            return self.ask_delivery();
+        }
+        self.go(Trigger::MessageEnds);
+        Step::Event(Event::BodyEnd { size, pending: self.ask(Kind::Message) })
+    }
+
+    /// LMTP: asks about the next recipient, or ends the transaction.
+    pub(super) fn poll_delivery<'b>(&mut self) -> Option<Step<Event<'b>>> {
+        if self.message.next_delivery < self.session.recipients {
+            return Some(self.ask_delivery());
+        }
+        self.end_transaction(ResetCause::Delivered);
+        None
+    }
+
+    fn ask_delivery<'b>(&mut self) -> Step<Event<'b>> {
+        let index = self.message.next_delivery;
+        self.message.next_delivery += 1;
+        let size = self.session.size;
+        Step::Event(Event::Delivery { size, index, pending: self.ask(Kind::Delivery) })
+    }
+}
