@@ -1,1 +1,11 @@
-//! Placeholder.
+//! SMTP servers on tokio.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod server;
+mod stream;
+mod timer;
+
+pub use server::{Server, TcpListener, UnixListener};
+pub use stream::TokioStream;
+pub use timer::{Tokio, TokioTimer};

@@ -1,0 +1,304 @@
+//! Accepts connections and serves each: what a server is on every runtime.
+
+use crate::{
+    handler::{NewHandler, Peer},
+    limiter::{Full, Limiter, Permit},
+    runtime::{Runtime, Timer},
+    serve::{Service, serve},
+    stop::Stop,
+    stream::Stream,
+};
+use smtp_proto::{CloseReason, server::Start};
+use std::{
+    fmt,
+    future::{Future, poll_fn},
+    io::{self, IoSlice},
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+/// A runtime that can start a task.
+pub trait Spawn: Runtime {
+    /// Runs `task` to its end, beside everything else.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);
+}
+
+/// Where connections come from.
+pub trait Listener: Send {
+    /// What a connection is.
+    type Stream: Stream + 'static;
+    /// The next connection.
+    ///
+    /// # Errors
+    /// Any: the server goes on after each of them.
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Peer)>>;
+}
+
+/// Something that happened to a server, for logs and metrics.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Notice<'n> {
+    /// A connection could not be accepted; the server goes on, after a pause if it must.
+    AcceptFailed(&'n io::Error),
+    /// A connection was over a bound and was closed, with 421 unless it begins inside TLS.
+    TurnedAway {
+        /// Whose connection.
+        peer: &'n Peer,
+        /// Which bound.
+        full: Full,
+    },
+    /// A connection has ended.
+    Ended {
+        /// Whose connection.
+        peer: &'n Peer,
+        /// Why.
+        result: &'n io::Result<CloseReason>,
+    },
+    /// A connection was dropped: it had not ended when the grace of a stopped server was over.
+    Cut {
+        /// Whose connection.
+        peer: &'n Peer,
+    },
+}
+
+type Observer = dyn Fn(Notice<'_>) + Send + Sync;
+
+/// The first pause after a connection could not be accepted; it doubles each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+/// The longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How long turning a connection away may take.
+const TURN_AWAY: Duration = Duration::from_secs(1);
+/// Connections accepted before other tasks get their turn.
+const ACCEPT_BUDGET: u32 = 32;
+
+/// A server: accepts connections and serves each in a task of its own.
+///
+/// Clones share their bounds and their stop signal, so that one configuration can
+/// [`run`](Self::run) over several listeners.
+pub struct Server<R, N> {
+    runtime: R,
+    service: Service,
+    handlers: Arc<N>,
+    limiter: Limiter,
+    stop: Stop,
+    /// Drops what is left when the grace is over.
+    cut: Stop,
+    /// Counts the connections of this server and its clones; bounds nothing.
+    running: Limiter,
+    grace: Duration,
+    observer: Option<Arc<Observer>>,
+}
+
+impl<R: Clone, N> Clone for Server<R, N> {
+    fn clone(&self) -> Self {
+        Self {
+            runtime: self.runtime.clone(),
+            service: self.service.clone(),
+            handlers: self.handlers.clone(),
+            limiter: self.limiter.clone(),
+            stop: self.stop.clone(),
+            cut: self.cut.clone(),
+            running: self.running.clone(),
+            grace: self.grace,
+            observer: self.observer.clone(),
+        }
+    }
+}
+
+impl<R, N> fmt::Debug for Server<R, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("connections", &self.running.connections())
+            .field("stopped", &self.stop.is_given())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R: Spawn, N: NewHandler> Server<R, N> {
+    /// A server on `runtime` that is `service` and asks a handler of `handlers` about each
+    /// connection.
+    pub fn new(runtime: R, service: Service, handlers: N) -> Self {
+        Self {
+            runtime,
+            service,
+            handlers: Arc::new(handlers),
+            limiter: Limiter::default(),
+            stop: Stop::new(),
+            cut: Stop::new(),
+            running: Limiter::new(usize::MAX, usize::MAX),
+            grace: Duration::from_secs(30),
+            observer: None,
+        }
+    }
+
+    /// The bounds on connections; those of [`Limiter::default`] unless said.
+    #[must_use]
+    pub fn limiter(mut self, limiter: Limiter) -> Self {
+        self.limiter = limiter;
+        self
+    }
+
+    /// How long a stopped server waits for its connections to end; 30 seconds unless said.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Tells `observer` what happens to the server.
+    #[must_use]
+    pub fn observer(mut self, observer: impl Fn(Notice<'_>) + Send + Sync + 'static) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// The signal that stops the server and its clones.
+    #[must_use]
+    pub fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+
+    /// Serves what `listener` accepts, until the stop signal.
+    ///
+    /// Then it accepts no more, every connection answers its open questions and says 421 (RFC 5321
+    /// §3.8), and this ends when the last of them has; those that are left after the grace are
+    /// dropped. No error of accepting ends it.
+    pub async fn run<L: Listener>(self, mut listener: L) {
+        let mut pause = FIRST_PAUSE;
+        let mut accepted = 0;
+        while let Some(result) =
+            unless(self.stop.given(), poll_fn(|cx| listener.poll_accept(cx))).await
+        {
+            match result {
+                Ok((stream, peer)) => {
+                    pause = FIRST_PAUSE;
+                    self.start(stream, peer);
+                }
+                Err(error) => {
+                    self.notice(Notice::AcceptFailed(&error));
+                    if !concerns_one_connection(&error) {
+                        // Out of descriptors or memory, most likely: connections must end first.
+                        let _ = unless(self.stop.given(), sleep(&self.runtime, pause)).await;
+                        pause = LONGEST_PAUSE.min(pause * 2);
+                    }
+                }
+            }
+            accepted += 1;
+            if accepted % ACCEPT_BUDGET == 0 {
+                let _ = unless(self.stop.given(), give_way()).await;
+            }
+        }
+        drop(listener);
+        if unless(sleep(&self.runtime, self.grace), self.running.empty()).await.is_none() {
+            self.cut.stop();
+            self.running.empty().await;
+        }
+    }
+
+    fn start<S: Stream + 'static>(&self, stream: S, peer: Peer) {
+        let permit = match self.limiter.admit(peer.remote.map(|address| address.ip())) {
+            Ok(permit) => permit,
+            Err(full) => {
+                self.notice(Notice::TurnedAway { peer: &peer, full });
+                return self.turn_away(stream);
+            }
+        };
+        // Only its total counts, and that is not bounded.
+        let Ok(running) = self.running.admit(None) else { return };
+        let server = self.clone();
+        self.runtime.spawn(server.serve_one(stream, peer, permit, running));
+    }
+
+    /// The permits are returned last, when the stream is closed.
+    async fn serve_one<S: Stream>(self, stream: S, peer: Peer, permit: Permit, running: Permit) {
+        let result = {
+            let handler = self.handlers.new_handler(&peer);
+            let (stop, cut) = (self.stop.given(), self.cut.given());
+            let (runtime, service) = (self.runtime.clone(), self.service.clone());
+            unless(cut, serve(stream, peer.clone(), runtime, service, handler, stop)).await
+        };
+        match result {
+            Some(result) => self.notice(Notice::Ended { peer: &peer, result: &result }),
+            None => self.notice(Notice::Cut { peer: &peer }),
+        }
+        drop((permit, running));
+    }
+
+    /// 421 in place of the greeting (RFC 5321 §3.8, §4.2.2), without the cost of a session. It has
+    /// no enhanced code: a greeting never has one (RFC 2034 §4).
+    fn turn_away<S: Stream + 'static>(&self, mut stream: S) {
+        if self.service.start == Start::Tls {
+            return;
+        }
+        let host = self.service.config.host();
+        let reply = format!("421 {host} Too many connections, try again later\r\n");
+        let runtime = self.runtime.clone();
+        self.runtime.spawn(async move {
+            let say = async {
+                let bufs = [IoSlice::new(reply.as_bytes())];
+                poll_fn(|cx| stream.poll_write_vectored(cx, &bufs)).await?;
+                poll_fn(|cx| stream.poll_shutdown(cx)).await
+            };
+            // Whether the peer heard it or not, this is the end.
+            let _ = unless(sleep(&runtime, TURN_AWAY), say).await;
+        });
+    }
+
+    fn notice(&self, notice: Notice<'_>) {
+        if let Some(observer) = &self.observer {
+            observer(notice);
+        }
+    }
+}
+
+/// Whether accepting failed because of the connection that was to be accepted, so that the next
+/// one may succeed at once: accept(2) passes such errors on.
+fn concerns_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown,
+        NetworkUnreachable,
+    };
+    matches!(
+        error.kind(),
+        ConnectionAborted
+            | ConnectionReset
+            | HostUnreachable
+            | Interrupted
+            | NetworkDown
+            | NetworkUnreachable
+    )
+}
+
+/// The output of `future`; `None` if `signal` is ready first.
+async fn unless<T>(signal: impl Future<Output = ()>, future: impl Future<Output = T>) -> Option<T> {
+    let (mut signal, mut future) = (pin!(signal), pin!(future));
+    poll_fn(|cx| {
+        if signal.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        future.as_mut().poll(cx).map(Some)
+    })
+    .await
+}
+
+async fn sleep<R: Runtime>(runtime: &R, duration: Duration) {
+    let mut timer = runtime.timer();
+    timer.set(Some(runtime.now() + duration));
+    poll_fn(|cx| timer.poll_fired(cx)).await;
+}
+
+/// Lets the other tasks of the executor run.
+async fn give_way() {
+    let mut given = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut given, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
