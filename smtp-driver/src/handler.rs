@@ -14,7 +14,8 @@ use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 pub enum Verdict<T = ()> {
     /// Yes.
     Accept(T),
-    /// Yes, in your words.
+    /// Yes, in your words. Where the protocol leaves no room for them (EHLO, DATA) this is
+    /// [`Accept`](Self::Accept).
     AcceptWith(T, Accepted<'static>),
     /// No.
     Refuse(Refused<'static>),
@@ -25,6 +26,23 @@ pub enum Verdict<T = ()> {
 impl Verdict {
     /// Yes.
     pub const YES: Self = Self::Accept(());
+}
+
+impl<T> Verdict<T> {
+    /// Whether it is a yes.
+    pub fn is_yes(&self) -> bool {
+        matches!(self, Self::Accept(_) | Self::AcceptWith(..))
+    }
+
+    /// The verdict and the value of a yes.
+    pub(crate) fn split(self) -> (Verdict, Option<T>) {
+        match self {
+            Self::Accept(value) => (Verdict::Accept(()), Some(value)),
+            Self::AcceptWith(value, reply) => (Verdict::AcceptWith((), reply), Some(value)),
+            Self::Refuse(reply) => (Verdict::Refuse(reply), None),
+            Self::Disconnect(reply) => (Verdict::Disconnect(reply), None),
+        }
+    }
 }
 
 /// Who is at the other end.
@@ -128,7 +146,10 @@ pub trait Handler: Send + Sync {
         async { Verdict::YES }
     }
 
-    /// Some octets of the message: all that one read brought, in pieces of the receive buffer.
+    /// Some octets of the message: what one read brought, in pieces of the receive buffer. A read
+    /// that brought very many pieces takes several calls.
+    ///
+    /// No timer runs while this does: it holds up the peer for as long as it takes.
     ///
     /// # Errors
     /// The reply with which to refuse the message; its remaining octets are swallowed, and
@@ -172,19 +193,28 @@ pub trait Handler: Send + Sync {
     }
 
     /// The yes that `end` (`None`) or `delivered` (the recipient) gave came too late: the peer was
-    /// told 451 and may send the message again.
+    /// told 451, or was gone, and will send the message again. Undo what can be undone, or it
+    /// arrives twice (RFC 1047).
     fn stale(&mut self, recipient: Option<usize>) {
         let _ = recipient;
     }
 
     /// VRFY. The default says 252: cannot verify, will try (RFC 5321 §3.5.3, §7.3).
-    fn verify(&mut self, session: Session, what: &Text<'_>) -> impl Future<Output = Verdict> + Send {
+    fn verify(
+        &mut self,
+        session: Session,
+        what: &Text<'_>,
+    ) -> impl Future<Output = Verdict> + Send {
         let _ = (session, what);
         async { Verdict::YES }
     }
 
     /// EXPN, if switched on.
-    fn expand(&mut self, session: Session, what: &Text<'_>) -> impl Future<Output = Verdict> + Send {
+    fn expand(
+        &mut self,
+        session: Session,
+        what: &Text<'_>,
+    ) -> impl Future<Output = Verdict> + Send {
         let _ = (session, what);
         async { Verdict::Refuse(Refused::NOT_IMPLEMENTED) }
     }

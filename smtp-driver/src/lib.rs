@@ -1,27 +1,43 @@
 //! Drives the SMTP machine over any stream, on any runtime.
+//!
+//! [`smtp_proto`] knows the protocol and does no IO; an adapter knows a runtime and no protocol.
+//! Everything between them is here, once: the loop, receive buffers, TLS, SASL, and the
+//! [`Handler`] trait for those who want callbacks instead of events.
+//!
+//! ```text
+//!   Stream, Runtime  <------>  serve  <------>  Handler, Credentials
+//!     (an adapter)                                (your policy)
+//! ```
+//!
+//! - [`serve`] runs one connection, from its first octet to its last.
+//! - [`Service`] is what the connections of a listener share: configuration, certificate,
+//!   passwords, receive buffers.
+//! - [`Handler`] is your policy: one async function for each question of a peer.
+//! - [`Stream`], [`Runtime`] and [`Timer`] are all that a runtime must give.
+//! - [`middleware`] wraps streams: to record them, to cut them up, to break them.
+//!
+//! An idle connection costs its future, and nothing else: no receive buffer, no send buffer.
 #![forbid(unsafe_code)]
 
+mod clock;
+mod decide;
 mod handler;
-mod limiter;
+mod link;
+pub mod middleware;
+mod pump;
 mod recv_buffer;
 mod runtime;
 pub mod sasl;
 mod serve;
-mod server;
-mod socket;
-mod stop;
+mod service;
 mod stream;
+mod talk;
 mod tls;
 
 pub use handler::{Envelope, Handler, NewHandler, Peer, Recipient, TlsInfo, Verdict};
-pub use limiter::{Full, Limiter, Permit};
 pub use recv_buffer::Pool;
 pub use runtime::{Runtime, Timer};
-pub use serve::{Service, serve};
-pub use server::{Listener, Notice, Server, Spawn};
-pub use socket::listen;
-pub use stop::{Given, Stop};
+pub use serve::serve;
+pub use service::{ConfigError, Service};
 pub use stream::Stream;
-pub use tls::Acceptor;
-/// The machine.
-pub use smtp_proto as proto;
+pub use tls::{Acceptor, TlsError, server_config};

@@ -1,5 +1,15 @@
-//! AUTH: SASL by rsasl, credentials by one trait.
+//! AUTH: SASL by rsasl, passwords by one trait (RFC 4954, RFC 4616).
 
+use rsasl::{
+    callback::{Context, SessionCallback, SessionData},
+    config::SASLConfig,
+    mechanisms,
+    mechname::Mechname,
+    prelude::{Mechanism as Implementation, Registry, SASLServer, Session, State},
+    property::{AuthId, AuthzId, Password},
+    validate::{Validate, Validation, ValidationError},
+};
+use smtp_proto::{Secret, wire::Mechanism};
 use std::{future::Future, pin::Pin};
 
 /// Who a peer has proved to be.
@@ -26,9 +36,194 @@ pub enum Checked {
 /// Where passwords are checked.
 pub trait Credentials: Send + Sync + 'static {
     /// Whether `password` is that of `identity`, and the identity may act as it wants.
+    ///
+    /// Take as long for an unknown user as for a wrong password: the replies are equal, only the
+    /// time could tell them apart.
     fn check<'a>(
         &'a self,
         identity: &'a Identity,
         password: &'a str,
     ) -> Pin<Box<dyn Future<Output = Checked> + Send + 'a>>;
+}
+
+/// The implementations that may be asked for, and no other that rsasl was built with.
+static IMPLEMENTATIONS: [Implementation; 2] = [mechanisms::plain::PLAIN, mechanisms::login::LOGIN];
+
+/// The prompts that LOGIN clients look for, whatever rsasl calls them.
+const LOGIN_PROMPTS: [&[u8]; 2] = [b"Username:", b"Password:"];
+
+/// An AUTH exchange under way.
+pub(crate) struct Exchange {
+    session: Session<Captured>,
+    /// What to say instead of rsasl's own challenges, by their number.
+    prompts: &'static [&'static [u8]],
+    steps: usize,
+}
+
+/// What a step of an exchange leads to.
+pub(crate) enum Progress {
+    /// Send this to the peer.
+    Challenge(Vec<u8>),
+    /// The peer has given a name and a password: check them.
+    Check(Identity, Secret<String>),
+    /// What the peer said is not of the mechanism.
+    Malformed,
+}
+
+impl Exchange {
+    /// Begins an exchange; `None` if the mechanism is not supported.
+    pub(crate) fn new(mechanism: &Mechanism<'_>) -> Option<Self> {
+        let (name, prompts): (&[u8], &[&[u8]]) = match mechanism {
+            it if *it == Mechanism::PLAIN => (b"PLAIN", &[]),
+            it if *it == Mechanism::LOGIN => (b"LOGIN", &LOGIN_PROMPTS),
+            _ => return None,
+        };
+        let config = SASLConfig::builder()
+            .with_registry(Registry::with_mechanisms(&IMPLEMENTATIONS))
+            .with_callback(Capture)
+            .ok()?;
+        let name = Mechname::parse(name).ok()?;
+        let session = SASLServer::<Captured>::new(config).start_suggested(name).ok()?;
+        Some(Self { session, prompts, steps: 0 })
+    }
+
+    /// Takes the initial response of the AUTH command, decoded.
+    pub(crate) fn begin(&mut self, initial: Option<&[u8]>) -> Progress {
+        if !self.session.are_we_first() {
+            return match initial {
+                None => Progress::Challenge(Vec::new()),
+                Some(response) => self.step(Some(response)),
+            };
+        }
+        // A client may answer the first prompt before it is asked.
+        match (self.step(None), initial) {
+            (Progress::Challenge(_), Some(response)) => self.step(Some(response)),
+            (progress, _) => progress,
+        }
+    }
+
+    /// Takes an answer to a challenge, decoded.
+    pub(crate) fn respond(&mut self, response: &[u8]) -> Progress {
+        self.step(Some(response))
+    }
+
+    fn step(&mut self, input: Option<&[u8]>) -> Progress {
+        let mut challenge = Vec::new();
+        match self.session.step(input, &mut challenge) {
+            Ok(State::Running) => {
+                let prompt = self.prompts.get(self.steps).map(|&prompt| prompt.to_vec());
+                self.steps += 1;
+                Progress::Challenge(prompt.unwrap_or(challenge))
+            }
+            Ok(State::Finished(_)) => match self.session.validation() {
+                Some(Captured { identity, password }) => Progress::Check(identity, password),
+                None => Progress::Malformed,
+            },
+            Err(_) => Progress::Malformed,
+        }
+    }
+}
+
+/// What the peer claims.
+struct Captured {
+    identity: Identity,
+    password: Secret<String>,
+}
+
+impl Validation for Captured {
+    type Value = Self;
+}
+
+/// rsasl's callback. It decides nothing: it cannot wait, and a look-up may have to.
+struct Capture;
+
+impl SessionCallback for Capture {
+    fn validate(
+        &self,
+        _: &SessionData,
+        context: &Context<'_>,
+        validate: &mut Validate<'_>,
+    ) -> Result<(), ValidationError> {
+        let authentication_id = context.get_ref::<AuthId>();
+        let password = context.get_ref::<Password>().and_then(|it| str::from_utf8(it).ok());
+        // Without both there is nothing to check, and the exchange counts as malformed.
+        let (Some(authentication_id), Some(password)) = (authentication_id, password) else {
+            return Ok(());
+        };
+        validate.finalize::<Captured>(Captured {
+            identity: Identity {
+                authentication_id: authentication_id.to_owned(),
+                authorization_id: context.get_ref::<AuthzId>().unwrap_or_default().to_owned(),
+            },
+            password: Secret::new(password.to_owned()),
+        });
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Exchange, Identity, Progress};
+    use smtp_proto::wire::Mechanism;
+
+    fn challenge(progress: Progress) -> Vec<u8> {
+        match progress {
+            Progress::Challenge(challenge) => challenge,
+            _ => panic!("not a challenge"),
+        }
+    }
+
+    fn check(progress: Progress) -> (Identity, String) {
+        match progress {
+            Progress::Check(identity, password) => (identity, password.into_inner()),
+            _ => panic!("nothing to check"),
+        }
+    }
+
+    #[test]
+    fn plain_gives_both_names_and_the_password() {
+        let mut exchange = Exchange::new(&Mechanism::PLAIN).unwrap();
+        let (identity, password) = check(exchange.begin(Some(b"boss\0user\0pass word")));
+        assert_eq!(identity.authentication_id, "user");
+        assert_eq!(identity.authorization_id, "boss");
+        assert_eq!(password, "pass word");
+    }
+
+    #[test]
+    fn plain_without_an_initial_response_asks_with_an_empty_challenge() {
+        let mut exchange = Exchange::new(&Mechanism::PLAIN).unwrap();
+        assert_eq!(challenge(exchange.begin(None)), b"");
+        assert_eq!(check(exchange.respond(b"\0user\0secret")).0.authorization_id, "");
+    }
+
+    #[test]
+    fn login_asks_with_the_prompts_that_clients_know() {
+        let mut exchange = Exchange::new(&Mechanism::LOGIN).unwrap();
+        assert_eq!(challenge(exchange.begin(None)), b"Username:");
+        assert_eq!(challenge(exchange.respond(b"user")), b"Password:");
+        let (identity, password) = check(exchange.respond(b"secret"));
+        assert_eq!((&*identity.authentication_id, &*password), ("user", "secret"));
+    }
+
+    #[test]
+    fn login_takes_the_name_as_initial_response() {
+        let mut exchange = Exchange::new(&Mechanism::LOGIN).unwrap();
+        assert_eq!(challenge(exchange.begin(Some(b"user"))), b"Password:");
+        assert_eq!(check(exchange.respond(b"secret")).1, "secret");
+    }
+
+    #[test]
+    fn what_is_not_of_the_mechanism_is_malformed() {
+        for wrong in
+            [&b""[..], b"user", b"\0user", b"\0user\0pass\0more", b"\0\0pass", b"\0u\0\xff"]
+        {
+            let mut exchange = Exchange::new(&Mechanism::PLAIN).unwrap();
+            assert!(matches!(exchange.begin(Some(wrong)), Progress::Malformed), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn other_mechanisms_are_not_supported() {
+        assert!(Exchange::new(&Mechanism::parse("CRAM-MD5").unwrap()).is_none());
+    }
 }

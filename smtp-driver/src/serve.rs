@@ -1,45 +1,75 @@
-//! The loop: one connection from its first octet to its last.
+//! One connection from its first octet to its last.
 
 use crate::{
     handler::{Handler, Peer},
+    link::Link,
     runtime::Runtime,
-    sasl::Credentials,
+    service::Service,
     stream::Stream,
-    recv_buffer::Pool,
+    talk::{Pause, Talk},
 };
-use smtp_proto::{CloseReason, server::{ServerConfig, Start}};
-use std::{future::Future, io, sync::Arc};
-
-/// What all connections of a listener share.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct Service {
-    /// What is offered and tolerated.
-    pub config: Arc<ServerConfig>,
-    /// In clear, or inside TLS from the first octet.
-    pub start: Start,
-    /// The certificate; replaced in place when it is reloaded.
-    pub tls: Option<crate::tls::Acceptor>,
-    /// Where passwords are checked; without it AUTH is refused.
-    pub credentials: Option<Arc<dyn Credentials>>,
-    /// The receive buffers.
-    pub pool: Pool,
-}
+use smtp_proto::{CloseReason, Timer, server::ServerConnection};
+use std::{future::Future, io};
 
 /// Serves one connection.
 ///
-/// `stop` ends it: open questions and a running body first, then 421.
+/// When `stop` is ready the connection ends: open questions and a running body first, then 421.
+/// After the last reply the stream is closed in order, in at most
+/// [`Timeouts::linger`](smtp_proto::Timeouts::linger). To end a connection at once, drop the
+/// future; then the handler is dropped without a word.
 ///
 /// # Errors
-/// Only those of the stream; what the peer does wrong is a [`CloseReason`].
-pub async fn serve<S: Stream, R: Runtime, H: Handler>(
+/// Only those of the stream, and octets that are not TLS where TLS should be. What the peer does
+/// wrong is a [`CloseReason`]. A handler whose transaction an error cuts off is told `aborted` and
+/// `reset` all the same.
+pub fn serve<S: Stream, R: Runtime, H: Handler>(
     stream: S,
     peer: Peer,
     runtime: R,
     service: Service,
     handler: H,
     stop: impl Future<Output = ()> + Send,
+) -> impl Future<Output = io::Result<CloseReason>> + Send {
+    // Made here and not in the future, which would keep its arguments beside what is made of them.
+    let conn = ServerConnection::new(service.config().clone(), service.start());
+    let mut link = Link::new(conn, stream, runtime, stop);
+    let mut talk = Talk::new(handler, peer);
+    async move {
+        match converse(&mut link, &mut talk, &service).await {
+            Ok(why) => {
+                link.close(service.config().timeouts().linger).await;
+                Ok(why)
+            }
+            Err(e) => {
+                talk.cut_off();
+                link.last_words().await;
+                Err(e)
+            }
+        }
+    }
+}
+
+async fn converse<S: Stream, R: Runtime, H: Handler, P: Future<Output = ()> + Send>(
+    link: &mut Link<S, R, P>,
+    talk: &mut Talk<H>,
+    service: &Service,
 ) -> io::Result<CloseReason> {
-    let _ = (stream, peer, runtime, service, handler, stop);
-    todo!()
+    if let Some(acceptor) = service.implicit() {
+        link.pump.start_tls(acceptor.current())?;
+        match link.implicit_handshake(service.config().timeouts().handshake).await {
+            Ok(Some(info)) => talk.handler.tls(&info),
+            Ok(None) => return Ok(CloseReason::Shutdown),
+            Err(e) if e.kind() == io::ErrorKind::TimedOut => {
+                return Ok(CloseReason::Timeout(Timer::Handshake));
+            }
+            Err(_) => return Ok(CloseReason::Abandoned),
+        }
+    }
+    loop {
+        // Boxed, so that an idle connection does not keep room for the handler's largest future.
+        match Box::pin(talk.go_on(link, service)).await? {
+            Pause::Closed(why) => return Ok(why),
+            Pause::Idle => link.idle().await?,
+        }
+    }
 }

@@ -1,5 +1,136 @@
 //! TLS by rustls' own sans-IO connection.
 
+use rustls::{
+    crypto::aws_lc_rs,
+    pki_types::{
+        CertificateDer, PrivateKeyDer,
+        pem::{self, PemObject},
+    },
+};
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+};
+
 /// Where a listener takes its TLS configuration from: shared, and replaceable while it runs.
-#[derive(Clone, Debug)]
-pub struct Acceptor;
+///
+/// Clones are the same acceptor. A connection takes the configuration when its handshake begins,
+/// so a replacement never touches one that is up.
+#[derive(Clone)]
+pub struct Acceptor(Arc<RwLock<Arc<rustls::ServerConfig>>>);
+
+/// Why a certificate and its key cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The certificates are not PEM.
+    #[error("the certificate chain is not valid PEM: {0:?}")]
+    Chain(pem::Error),
+    /// There is no certificate where the chain should be.
+    #[error("the certificate chain has no certificate")]
+    NoCertificate,
+    /// The key is not PEM.
+    #[error("the private key is not valid PEM: {0:?}")]
+    Key(pem::Error),
+    /// There is no key where one should be.
+    #[error("there is no private key")]
+    NoKey,
+    /// rustls refuses them: the key is not that of the certificate, or of a kind it does not know.
+    #[error("the certificate and its key cannot be used: {0}")]
+    Refused(#[from] rustls::Error),
+}
+
+impl Acceptor {
+    /// Takes a configuration made elsewhere: with client certificates, several names and so on.
+    #[must_use]
+    pub fn new(config: Arc<rustls::ServerConfig>) -> Self {
+        Self(Arc::new(RwLock::new(config)))
+    }
+
+    /// Reads a certificate chain, the server's own certificate first, and its private key (PKCS#8,
+    /// PKCS#1 or SEC1), both PEM. The configuration is that of [`server_config`].
+    ///
+    /// # Errors
+    /// [`TlsError`] names what does not fit.
+    pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, TlsError> {
+        server_config(chain, key).map(Self::new)
+    }
+
+    /// The same from files. Reads them now, and blocks while it does.
+    ///
+    /// # Errors
+    /// [`TlsError`] names the file, or what does not fit.
+    pub fn from_pem_files(
+        chain: impl AsRef<Path>,
+        key: impl AsRef<Path>,
+    ) -> Result<Self, TlsError> {
+        Self::from_pem(&read(chain.as_ref())?, &read(key.as_ref())?)
+    }
+
+    /// Reads the files and replaces the configuration by theirs; on an error the old one stays.
+    ///
+    /// # Errors
+    /// [`TlsError`] names the file, or what does not fit.
+    pub fn reload_pem_files(
+        &self,
+        chain: impl AsRef<Path>,
+        key: impl AsRef<Path>,
+    ) -> Result<(), TlsError> {
+        self.replace(server_config(&read(chain.as_ref())?, &read(key.as_ref())?)?);
+        Ok(())
+    }
+
+    /// Takes another configuration for the handshakes that begin from now on.
+    pub fn replace(&self, config: Arc<rustls::ServerConfig>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+
+    /// The configuration for the next handshake.
+    #[must_use]
+    pub fn current(&self) -> Arc<rustls::ServerConfig> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl fmt::Debug for Acceptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Acceptor").finish_non_exhaustive()
+    }
+}
+
+/// A configuration for one certificate: TLS 1.2 and 1.3 by aws-lc-rs, no client certificates, and
+/// no TLS 1.3 tickets, because some large senders break on them.
+///
+/// # Errors
+/// [`TlsError`] names what does not fit.
+pub fn server_config(chain: &[u8], key: &[u8]) -> Result<Arc<rustls::ServerConfig>, TlsError> {
+    let chain: Vec<CertificateDer<'static>> =
+        CertificateDer::pem_slice_iter(chain).collect::<Result<_, _>>().map_err(TlsError::Chain)?;
+    if chain.is_empty() {
+        return Err(TlsError::NoCertificate);
+    }
+    let key = PrivateKeyDer::from_pem_slice(key).map_err(|e| match e {
+        pem::Error::NoItemsFound => TlsError::NoKey,
+        e => TlsError::Key(e),
+    })?;
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    config.send_tls13_tickets = 0;
+    Ok(Arc::new(config))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    std::fs::read(path).map_err(|source| TlsError::File { path: path.to_owned(), source })
+}

@@ -61,6 +61,11 @@ impl ServerConfig {
         })
     }
 
+    /// A builder that starts from this configuration.
+    pub fn to_builder(&self) -> ServerConfigBuilder {
+        ServerConfigBuilder(self.clone())
+    }
+
     /// The name in the greeting and in the answer to EHLO.
     pub fn host(&self) -> &Host<'static> {
         &self.host
