@@ -164,3 +164,66 @@ impl Extensions {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::{string::String, vec};
+
+    /// What an EHLO answer lists, `|` between the lines.
+    fn listed(offer: &Offer<'_>) -> String {
+        let mut out = vec![];
+        for extension in ALL.iter().filter(|extension| (extension.offered)(offer)) {
+            out.extend_from_slice(extension.keyword.as_bytes());
+            (extension.ehlo_params)(offer, &mut out);
+            out.push(b'|');
+        }
+        String::from_utf8(out).unwrap()
+    }
+
+    const ALWAYS: &str = "PIPELINING|SIZE 52428800|8BITMIME|ENHANCEDSTATUSCODES|";
+
+    #[test]
+    fn an_offer_lists_what_is_switched_on_and_fits_the_moment() {
+        let (none, limits) = (Extensions::new(), Limits::default());
+        let bare =
+            Offer { extensions: &none, limits: &limits, mode: Mode::Smtp, esmtp: true, tls: false };
+        assert_eq!(listed(&bare), ALWAYS);
+        let all = Extensions::new()
+            .smtputf8()
+            .chunking()
+            .dsn()
+            .starttls()
+            .auth([Mechanism::PLAIN, Mechanism::LOGIN])
+            .expn();
+        let clear = Offer { extensions: &all, ..bare };
+        let common = String::from(ALWAYS) + "SMTPUTF8|CHUNKING|DSN|";
+        assert_eq!(listed(&clear), common.clone() + "STARTTLS|EXPN|");
+        let tls = Offer { tls: true, ..clear };
+        assert_eq!(listed(&tls), common.clone() + "AUTH PLAIN LOGIN|EXPN|");
+        let danger = all.clone().danger_auth_in_clear();
+        let danger = Offer { extensions: &danger, ..clear };
+        assert_eq!(listed(&danger), common + "STARTTLS|AUTH PLAIN LOGIN|EXPN|");
+    }
+
+    #[test]
+    fn a_peer_that_said_helo_is_offered_nothing() {
+        let all = Extensions::new().smtputf8().chunking().dsn().starttls().expn();
+        let limits = Limits::default();
+        let offer =
+            Offer { extensions: &all, limits: &limits, mode: Mode::Lmtp, esmtp: false, tls: false };
+        assert_eq!(listed(&offer), "");
+    }
+
+    #[test]
+    fn every_parameter_has_a_name_and_a_bit_of_its_own() {
+        let mail: Vec<&str> = mail_params().map(|(_, param)| param.keyword).collect();
+        let rcpt: Vec<&str> = rcpt_params().map(|(_, param)| param.keyword).collect();
+        for keywords in [mail, rcpt] {
+            assert!(keywords.len() <= 64);
+            for (place, keyword) in keywords.iter().enumerate() {
+                assert!(!keywords[..place].contains(keyword), "{keyword}");
+            }
+        }
+    }
+}

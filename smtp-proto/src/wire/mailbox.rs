@@ -184,12 +184,8 @@ mod tests {
             (r#""a\\b""#, r"a\b"),
             (r#""\\""#, r"\"),
             ("jürgen", "jürgen"),
-            (r#""jürgen \ü""#, ""),
         ] {
-            match LocalPart::parse(text) {
-                Ok(local_part) => assert_eq!(local_part.unquoted(), plain),
-                Err(_) => assert!(text.contains(r"\ü"), "{text:?}"),
-            }
+            assert_eq!(LocalPart::parse(text).unwrap().unquoted(), plain);
         }
     }
 

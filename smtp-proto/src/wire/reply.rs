@@ -243,3 +243,105 @@ fn push_decimal(out: &mut Vec<u8>, n: u16) {
     }
     out.push(b'0' + (n % 10) as u8);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::{String, ToString};
+
+    fn written(code: u16, enhanced: Option<EnhancedCode>, text: &str, most: usize) -> String {
+        let mut out = Vec::new();
+        write_reply(&mut out, code, enhanced, text, most);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn every_line_has_both_codes_and_the_last_a_space() {
+        let enhanced = Some(EnhancedCode::of(550, 1, 1));
+        assert_eq!(written(550, enhanced, "No", MAX_REPLY), "550 5.1.1 No\r\n");
+        assert_eq!(
+            written(550, enhanced, "No\n\nnever", MAX_REPLY),
+            "550-5.1.1 No\r\n550-5.1.1 \r\n550 5.1.1 never\r\n"
+        );
+        assert_eq!(written(220, None, "a\nb", MAX_REPLY), "220-a\r\n220 b\r\n");
+        let wide = EnhancedCode::new(Class::Transient, 10, 999);
+        assert_eq!(written(450, wide, "", MAX_REPLY), "450 4.10.999 \r\n");
+    }
+
+    #[test]
+    fn lines_that_do_not_fit_are_left_out_and_the_reply_still_ends() {
+        let text = "x".repeat(100) + "\n" + &"y".repeat(100) + "\n" + &"z".repeat(100);
+        for most in 0..400 {
+            let reply = written(250, None, &text, most);
+            let lines: Vec<&str> = reply.split_terminator("\r\n").collect();
+            let (last, before) = lines.split_last().unwrap();
+            assert!(last.starts_with("250 "));
+            assert!(before.iter().all(|line| line.starts_with("250-")));
+            assert!(reply.len() <= most.max(106), "{most}");
+        }
+    }
+
+    #[test]
+    fn the_longest_text_fits_the_longest_reply() {
+        let line = "x".repeat(MAX_TEXT_LINE);
+        let longest = [line.as_str(); 4].join("\n");
+        let enhanced = EnhancedCode::new(Class::Permanent, 999, 999);
+        for text in [longest.as_str(), &"\n".repeat(63)] {
+            ReplyText::new(text).unwrap();
+            let reply = written(550, enhanced, text, MAX_REPLY);
+            assert_eq!(reply.matches("\r\n").count(), text.split('\n').count());
+            assert!(reply.split("\r\n").all(|line| line.len() + 2 <= MAX_REPLY_LINE));
+        }
+    }
+
+    #[test]
+    fn text_that_could_forge_a_reply_is_refused() {
+        for text in ["a\r\n250 b", "a\rb", "a\0", "\x1b[2J", "\x7f", "é"] {
+            assert_eq!(ReplyText::new(text), Err(InvalidReply::Text), "{text:?}");
+        }
+        let long = "x".repeat(MAX_TEXT_LINE + 1);
+        let many = "\n".repeat(64);
+        for text in [long.as_str(), &many] {
+            assert_eq!(ReplyText::new(text), Err(InvalidReply::Length));
+        }
+        assert!(ReplyText::new("a\tb\nc").is_ok());
+    }
+
+    #[test]
+    fn codes_fit_their_answer_and_each_other() {
+        let ok = EnhancedCode::of(250, 0, 0);
+        let no = EnhancedCode::of(550, 0, 0);
+        assert!(Accepted::new(250, ok, "Ok").is_ok());
+        assert_eq!(Accepted::new(354, ok, "Go"), Err(InvalidReply::Code));
+        assert_eq!(Accepted::new(250, no, "Ok"), Err(InvalidReply::Class));
+        assert!(Refused::new(550, no, "No").is_ok());
+        assert_eq!(Refused::new(450, no, "No"), Err(InvalidReply::Class));
+        for code in [250, 354, 399, 600, 0, u16::MAX] {
+            assert_eq!(Refused::new(code, no, "No"), Err(InvalidReply::Code));
+        }
+    }
+
+    #[test]
+    fn the_constants_are_valid_replies() {
+        for reply in [
+            Refused::NO_SUCH_USER,
+            Refused::RELAY_DENIED,
+            Refused::DENIED,
+            Refused::TRY_LATER,
+            Refused::STORAGE,
+            Refused::TOO_LARGE,
+            Refused::CONTENT,
+            Refused::AUTH_REQUIRED,
+            Refused::AUTH_FAILED,
+            Refused::AUTH_TRY_LATER,
+            Refused::NO_SUCH_MECHANISM,
+            Refused::TLS_UNAVAILABLE,
+            Refused::NOT_IMPLEMENTED,
+            Refused::SHUTTING_DOWN,
+            Refused::TOO_MANY_CONNECTIONS,
+        ] {
+            let text = reply.text().to_string();
+            assert_eq!(Refused::new(reply.code(), reply.enhanced(), text).as_ref(), Ok(&reply));
+        }
+    }
+}
