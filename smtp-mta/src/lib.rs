@@ -1,1 +1,25 @@
-//! Placeholder.
+//! A mail server in one process and one file: the reference for what the machine is good for.
+//!
+//! ```text
+//! session -> policy -> spool -> store -> 250
+//! ```
+//!
+//! [`session`] answers the questions of a connection, by [`policy`]; [`spool`] takes the body in
+//! without holding it whole; a [`store::Store`] makes it safe, today the [`maildir`]. Nothing here
+//! parses SMTP.
+
+#![forbid(unsafe_code)]
+
+pub mod config;
+pub mod data_dir;
+pub mod log;
+pub mod maildir;
+pub mod message_id;
+pub mod policy;
+pub mod server;
+pub mod session;
+pub mod spool;
+pub mod store;
+pub mod tls;
+pub mod trace;
+pub mod welcome;

@@ -1,0 +1,431 @@
+//! The configuration file as types that cannot hold a wrong value.
+//!
+//! Every key has a default; without a file the server listens on loopback for `localhost`.
+//! `example.toml` beside this crate is the reference, and a test compares it with these defaults.
+
+use crate::policy::{DomainName, MailboxName, Recipients};
+use serde::{Deserialize, Deserializer, de};
+use std::{
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+/// The port of a server that nobody configured.
+pub const DEFAULT_PORT: u16 = 2525;
+
+/// All that can be configured.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// What the server calls itself in its greeting and in `Received`.
+    pub hostname: DomainName,
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// Octets of a message; announced by SIZE (RFC 1870).
+    #[serde(deserialize_with = "size_limit")]
+    pub message_size_limit: u64,
+    /// Where the server listens.
+    #[serde(rename = "listener", deserialize_with = "not_empty")]
+    pub listeners: Vec<Listener>,
+    /// The certificate.
+    pub tls: Certificate,
+    /// What is logged, and how.
+    pub log: Log,
+    /// For whom mail is accepted.
+    #[serde(rename = "domain", deserialize_with = "not_empty")]
+    pub domains: Vec<Domain>,
+}
+
+/// An address to listen on, and what is spoken there.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listener {
+    /// The address and the port; port 0 takes one that is free.
+    #[serde(deserialize_with = "socket_address")]
+    pub address: SocketAddr,
+    /// Who is expected to talk to it.
+    #[serde(default)]
+    pub role: Role,
+    /// How TLS begins.
+    #[serde(default)]
+    pub tls: TlsStart,
+}
+
+/// Who is expected to talk to a listener.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Other servers, with mail for the local domains.
+    #[default]
+    Mx,
+}
+
+/// How TLS begins on a listener.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TlsStart {
+    /// When the client says STARTTLS (RFC 3207).
+    #[default]
+    Starttls,
+    /// With the first octet (RFC 8314 §3.3).
+    Implicit,
+    /// Never.
+    Off,
+}
+
+/// The certificate of the server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "CertificateFiles")]
+pub enum Certificate {
+    /// Made by the server for its own name, and kept in the data folder.
+    #[default]
+    SelfMade,
+    /// Two PEM files.
+    Files {
+        /// The certificate, followed by the intermediate ones.
+        certificate: PathBuf,
+        /// Its private key.
+        key: PathBuf,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CertificateFiles {
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+}
+
+impl TryFrom<CertificateFiles> for Certificate {
+    type Error = &'static str;
+
+    fn try_from(files: CertificateFiles) -> Result<Self, Self::Error> {
+        match (files.certificate, files.key) {
+            (Some(certificate), Some(key)) => Ok(Self::Files { certificate, key }),
+            (None, None) => Ok(Self::SelfMade),
+            (Some(_), None) => Err("`certificate` needs a `key` beside it"),
+            (None, Some(_)) => Err("`key` needs a `certificate` beside it"),
+        }
+    }
+}
+
+/// What is logged, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// For people or for programs.
+    pub format: LogFormat,
+    /// The least important thing that is logged.
+    pub level: LogLevel,
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How important a log line is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// What somebody must look after.
+    Error,
+    /// What somebody should know.
+    Warn,
+    /// A line for each session and each message.
+    #[default]
+    Info,
+    /// A line for each refused recipient and each broken rule as well.
+    Debug,
+}
+
+/// A local domain.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Domain {
+    /// Its name, in A-labels or U-labels.
+    pub name: DomainName,
+    /// Its mailboxes, beside the postmaster's. Two domains that name the same one share it.
+    pub mailboxes: Vec<MailboxName>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            hostname: DomainName::localhost(),
+            data_dir: "smtp-mta-data".into(),
+            message_size_limit: 50 << 20,
+            listeners: loopback(DEFAULT_PORT),
+            tls: Certificate::default(),
+            log: Log::default(),
+            domains: vec![Domain {
+                name: DomainName::localhost(),
+                mailboxes: vec![MailboxName::you()],
+            }],
+        }
+    }
+}
+
+/// Both loopback addresses, with STARTTLS.
+pub fn loopback(port: u16) -> Vec<Listener> {
+    [SocketAddr::from((Ipv4Addr::LOCALHOST, port)), SocketAddr::from((Ipv6Addr::LOCALHOST, port))]
+        .map(|address| Listener { address, role: Role::default(), tls: TlsStart::default() })
+        .into()
+}
+
+impl Config {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] says what is wrong, and where.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError { path: path.into(), at: None, says: error.to_string() })?;
+        Self::parse(&text, path)
+    }
+
+    /// Parses `text`, the content of the file at `path`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] says what is wrong, and where.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|error| ConfigError {
+            path: path.into(),
+            at: error.span().map(|span| position(text, span.start)),
+            says: plain(error.message()),
+        })
+    }
+
+    /// The recipients for whom mail is accepted.
+    pub fn recipients(&self) -> Recipients {
+        let mut recipients = Recipients::default();
+        for domain in &self.domains {
+            recipients.add(domain.name.clone(), domain.mailboxes.iter().cloned());
+        }
+        recipients
+    }
+}
+
+/// What is wrong with a configuration file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The file.
+    pub path: PathBuf,
+    /// Line and column, counted from 1, in characters; `None` if the file could not be read.
+    pub at: Option<(usize, usize)>,
+    /// What is wrong.
+    pub says: String,
+}
+
+impl std::error::Error for ConfigError {}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())?;
+        if let Some((line, column)) = self.at {
+            write!(f, ":{line}:{column}")?;
+        }
+        write!(f, ": {}", self.says)
+    }
+}
+
+/// Line and column of the octet at `offset`.
+fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (line, column)
+}
+
+/// The sentence of a TOML error in the words of the manual, which says "key", on one line.
+fn plain(message: &str) -> String {
+    message
+        .replace("unknown field", "unknown key")
+        .replace("missing field", "missing key")
+        .replace("unknown variant", "unknown value")
+        .replace('\n', "; ")
+}
+
+fn not_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
+    let list = Vec::deserialize(from)?;
+    if list.is_empty() { Err(de::Error::custom("at least one is needed")) } else { Ok(list) }
+}
+
+fn socket_address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(from)?;
+    text.parse().map_err(|_| {
+        de::Error::custom(format_args!(
+            "`{text}` is not an address with a port, such as `192.0.2.1:25` or `[::]:25`"
+        ))
+    })
+}
+
+impl<'de> Deserialize<'de> for DomainName {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        Self::new(&text)
+            .ok_or_else(|| de::Error::custom(format_args!("`{text}` is not a domain name")))
+    }
+}
+
+impl<'de> Deserialize<'de> for MailboxName {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        Self::new(&text).map_err(|error| {
+            de::Error::custom(format_args!("`{}` cannot be: {error}", text.escape_debug()))
+        })
+    }
+}
+
+/// A number of octets: `52428800`, `"50 MiB"`; at least what RFC 5321 §4.5.3.1.7 asks for.
+fn size_limit<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    struct Octets;
+
+    impl de::Visitor<'_> for Octets {
+        type Value = u64;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a number of octets, or a size such as \"50 MiB\"")
+        }
+
+        fn visit_i64<E: de::Error>(self, number: i64) -> Result<u64, E> {
+            u64::try_from(number)
+                .map_err(|_| E::invalid_value(de::Unexpected::Signed(number), &self))
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<u64, E> {
+            parse_size(text).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+        }
+    }
+
+    let octets = from.deserialize_any(Octets)?;
+    if octets < smtp_proto::Limits::MIN_MESSAGE {
+        return Err(de::Error::custom("at least 65536 octets must be allowed (RFC 5321 §4.5.3.1.7)"));
+    }
+    Ok(octets)
+}
+
+fn parse_size(text: &str) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor: u64 = match unit.trim_start() {
+        "" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        Config::parse(text, Path::new("x.toml"))
+    }
+
+    /// The file, the place and the start of the sentence.
+    #[track_caller]
+    fn wrong(text: &str, says: &str) {
+        let error = parse(text).unwrap_err().to_string();
+        assert!(error.starts_with(says), "{error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+
+    #[test]
+    fn an_empty_file_gives_the_defaults() {
+        assert_eq!(parse(""), Ok(Config::default()));
+    }
+
+    #[test]
+    fn the_example_shows_the_defaults() {
+        let example = include_str!("../example.toml");
+        assert_eq!(parse(example), Ok(Config::default()));
+    }
+
+    #[test]
+    fn every_key_of_the_example_is_read() {
+        // The keys that the example shows only as comments.
+        let example = include_str!("../example.toml").replace("\n#: ", "\n");
+        let config = parse(&example).unwrap();
+        assert!(matches!(config.tls, Certificate::Files { .. }));
+        assert_ne!(config, Config::default());
+    }
+
+    #[test]
+    fn unknown_keys_are_errors_with_their_place() {
+        wrong("hostnme = 'a'", "x.toml:1:1: unknown key `hostnme`, expected one of `hostname`");
+        wrong("[log]\nformat = 'json'\n  colour = 1\n", "x.toml:3:3: unknown key `colour`");
+        wrong("\n[[listener]]\naddress = '[::1]:1'\nport = 1", "x.toml:4:1: unknown key `port`");
+        wrong("[[domain]]\nname = 'ä.example'\nmailboxes = []\nx.y = 1", "x.toml:4:1: unknown key");
+        wrong("[queue]\n", "x.toml:1:2: unknown key `queue`");
+    }
+
+    #[test]
+    fn wrong_values_are_errors_with_their_place() {
+        wrong("hostname = 'a b'", "x.toml:1:12: `a b` is not a domain name");
+        wrong("hostname = 1", "x.toml:1:12: invalid type: integer `1`, expected a string");
+        wrong(
+            "[[listener]]\naddress = 'localhost'",
+            "x.toml:2:11: `localhost` is not an address with a port",
+        );
+        wrong(
+            "[[listener]]\naddress = '[::]:25'\nrole = 'mxx'",
+            "x.toml:3:8: unknown value `mxx`, expected `mx`",
+        );
+        wrong("listener = []", "x.toml:1:12: at least one is needed");
+        wrong("[[domain]]\nname = 'a.example'", "x.toml:1:1: missing key `mailboxes`");
+        wrong(
+            "[[domain]]\nname = 'a.example'\nmailboxes = ['ok', '../x']",
+            "x.toml:3:13: `../x` cannot be: the name of a mailbox must not start with a dot",
+        );
+        wrong("[tls]\nkey = 'k.pem'", "x.toml:1:1: `key` needs a `certificate` beside it");
+        wrong("[log]\nlevel = 'loud'", "x.toml:2:9: unknown value `loud`");
+    }
+
+    #[test]
+    fn what_is_no_toml_is_an_error_with_its_place() {
+        wrong("hostname = \n", "x.toml:1:12: ");
+        wrong("a = 1\na = 2\n", "x.toml:");
+        wrong("[log", "x.toml:1:5: ");
+    }
+
+    #[test]
+    fn the_column_counts_characters() {
+        wrong("log = {'ä' = 1}", "x.toml:1:8: unknown key `ä`");
+        wrong("domain = [{name = 'ä.example', mailboxes = 1}]", "x.toml:1:44: ");
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let error = Config::read(Path::new("no/such.toml")).unwrap_err().to_string();
+        assert!(error.starts_with("no/such.toml: "), "{error}");
+    }
+
+    #[test]
+    fn sizes_are_numbers_or_have_a_unit() {
+        let limit = |text: &str| parse(&format!("message_size_limit = {text}"));
+        for (text, octets) in [
+            ("70000", 70_000),
+            ("'70000'", 70_000),
+            ("'64 KiB'", 65_536),
+            ("'50MiB'", 50 << 20),
+            ("'3 GiB'", 3 << 30),
+        ] {
+            assert_eq!(limit(text).unwrap().message_size_limit, octets, "{text}");
+        }
+        for text in ["0", "-1", "65535", "1.5", "'MiB'", "'5 MB'", "'99999999999 GiB'", "''"] {
+            assert!(limit(text).is_err(), "{text}");
+        }
+        wrong("message_size_limit = 'big'", "x.toml:1:22: invalid value: string \"big\", expected");
+    }
+}

@@ -1,0 +1,91 @@
+//! The log: one line for each session and one for each message, as text or as JSON.
+//!
+//! Values that come from a peer are logged as strings, which both formats quote and escape: no
+//! value can end its line or pass for another field. Message content and credentials are not logged.
+
+use crate::config::{Log, LogFormat, LogLevel};
+use std::io::{self, IsTerminal};
+use tracing::{Subscriber, level_filters::LevelFilter};
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Sends the log to the standard error output, for the rest of the process. Later calls change
+/// nothing.
+pub fn install(log: Log) {
+    let colours = io::stderr().is_terminal();
+    drop(tracing::subscriber::set_global_default(subscriber(log, colours, io::stderr)));
+}
+
+/// The log, written to `writer`.
+pub fn subscriber<W>(log: Log, colours: bool, writer: W) -> Box<dyn Subscriber + Send + Sync>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let level = match log.level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+    };
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_ansi(colours)
+        .with_target(false)
+        .with_writer(writer);
+    match log.format {
+        LogFormat::Text => Box::new(subscriber.finish()),
+        LogFormat::Json => Box::new(subscriber.json().flatten_event(true).finish()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(octets)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(format: LogFormat, what: impl FnOnce()) -> String {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let log = Log { format, level: LogLevel::Info };
+        let subscriber = subscriber(log, false, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, what);
+        let octets = lines.0.lock().unwrap().clone();
+        String::from_utf8(octets).unwrap()
+    }
+
+    const EVIL: &str = "a\r\nb\u{1b}[31m\u{85}\u{202e} outcome=\"stored\"";
+
+    #[test]
+    fn a_text_line_stays_one_line_and_its_values_stay_values() {
+        let line = logged(LogFormat::Text, || tracing::info!(from = EVIL, "message"));
+        assert_eq!(line.matches('\n').count(), 1, "{line:?}");
+        assert!(!line.trim_end().contains(char::is_control), "{line:?}");
+        assert!(!line.contains('\u{202e}'), "{line:?}");
+        assert!(!line.contains(" outcome=\"stored\""), "{line:?}");
+    }
+
+    #[test]
+    fn a_json_line_is_one_object_whose_values_are_whole() {
+        let line = logged(LogFormat::Json, || tracing::info!(from = EVIL, "message"));
+        assert_eq!(line.matches('\n').count(), 1, "{line:?}");
+        assert!(line.contains(r#""from":"a\r\nb\u001b[31m"#), "{line:?}");
+        assert!(line.contains(r#"outcome=\"stored\"""#), "{line:?}");
+        assert!(line.contains(r#""message":"message""#), "{line:?}");
+    }
+
+    #[test]
+    fn what_is_less_important_than_the_level_is_left_out() {
+        assert_eq!(logged(LogFormat::Text, || tracing::debug!("detail")), "");
+    }
+}

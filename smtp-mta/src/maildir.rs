@@ -1,0 +1,375 @@
+//! Delivery into Maildirs (<https://cr.yp.to/proto/maildir.html>).
+//!
+//! ```text
+//! MAIL/NAME/tmp/   what is being copied from another file system
+//! MAIL/NAME/new/   what has arrived; a file is here whole or not at all
+//! MAIL/NAME/cur/   what a mail reader has seen
+//! ```
+
+use crate::{
+    message_id::MessageId,
+    policy::{DomainName, MailboxName},
+    spool::{TempFile, joined},
+    store::{NewMessage, Store, StoreError},
+};
+use std::{
+    collections::BTreeSet,
+    fs::{self, DirBuilder, File},
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use tokio::task::spawn_blocking;
+
+/// Age at which a file in a Maildir's `tmp/` is abandoned, whoever wrote it.
+const ABANDONED: Duration = Duration::from_secs(36 * 60 * 60);
+
+/// The Maildirs of all mailboxes, below one folder.
+#[derive(Clone, Debug)]
+pub struct MaildirStore(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    mail: PathBuf,
+    host: DomainName,
+}
+
+/// The files that a message became.
+#[derive(Debug)]
+pub struct Receipt(Vec<PathBuf>);
+
+impl MaildirStore {
+    /// The Maildirs below `mail`, made for `mailboxes` where they are missing; `host` becomes a
+    /// part of file names. Abandoned files in them are removed. Blocks.
+    ///
+    /// # Errors
+    /// A folder cannot be made, read or synced.
+    pub fn open(
+        mail: PathBuf,
+        host: DomainName,
+        mailboxes: &BTreeSet<MailboxName>,
+    ) -> io::Result<Self> {
+        for mailbox in mailboxes {
+            create(&mail, mailbox)?;
+            remove_abandoned(&mail.join(mailbox.as_str()).join("tmp"), &host, SystemTime::now())?;
+        }
+        Ok(Self(Arc::new(Inner { mail, host })))
+    }
+
+    /// The file name of a message. In the words of the convention: seconds, a unique string, host.
+    pub fn file_name(&self, id: MessageId) -> String {
+        file_name(id, &self.0.host)
+    }
+}
+
+impl Store for MaildirStore {
+    type Receipt = Receipt;
+
+    async fn store(&self, message: NewMessage) -> Result<Receipt, StoreError> {
+        let inner = Arc::clone(&self.0);
+        let delivery = spawn_blocking(move || inner.deliver(message));
+        joined("cannot deliver the message", delivery).await
+    }
+
+    fn retract(&self, receipt: Receipt) {
+        drop(spawn_blocking(move || receipt.remove()));
+    }
+}
+
+impl Receipt {
+    /// Removes the files, as far as they are still there.
+    fn remove(self) {
+        for path in self.0 {
+            drop(fs::remove_file(path));
+        }
+    }
+}
+
+impl Inner {
+    /// One file, synced once; a link to it in each mailbox; each mailbox synced.
+    fn deliver(&self, message: NewMessage) -> Result<Receipt, StoreError> {
+        let name = file_name(message.id, &self.host);
+        let file = message.body.into_synced_file()?;
+        let mut receipt = Receipt(Vec::with_capacity(message.mailboxes.len()));
+        match self.place(file, &name, &message.mailboxes, &mut receipt) {
+            Ok(()) => Ok(receipt),
+            Err(error) => {
+                receipt.remove();
+                Err(error)
+            }
+        }
+    }
+
+    fn place(
+        &self,
+        file: TempFile,
+        name: &str,
+        mailboxes: &[MailboxName],
+        receipt: &mut Receipt,
+    ) -> Result<(), StoreError> {
+        let Some((last, others)) = mailboxes.split_last() else { return Ok(()) };
+        for mailbox in others {
+            let target = self.target(mailbox, name);
+            self.with_maildir(mailbox, || fs::hard_link(file.path(), &target))
+                .or_else(|_| self.copy(file.path(), mailbox, name, &target))?;
+            receipt.0.push(target);
+        }
+        let target = self.target(last, name);
+        let mut file = Some(file);
+        let renamed = self.with_maildir(last, || match file.take().map(|f| f.rename(&target)) {
+            Some(Err((back, error))) => {
+                file = Some(back);
+                Err(error)
+            }
+            Some(Ok(())) | None => Ok(()),
+        });
+        if let (Err(_), Some(file)) = (renamed, &file) {
+            self.copy(file.path(), last, name, &target)?;
+        }
+        receipt.0.push(target);
+        for mailbox in mailboxes {
+            sync_directory(&self.mail.join(mailbox.as_str()).join("new"))
+                .map_err(StoreError::while_doing("cannot sync the mailbox"))?;
+        }
+        Ok(())
+    }
+
+    fn target(&self, mailbox: &MailboxName, name: &str) -> PathBuf {
+        self.mail.join(mailbox.as_str()).join("new").join(name)
+    }
+
+    /// Does `what`; if something is missing, makes the Maildir and does it again: somebody may have
+    /// removed an empty one.
+    fn with_maildir(
+        &self,
+        mailbox: &MailboxName,
+        mut what: impl FnMut() -> io::Result<()>,
+    ) -> io::Result<()> {
+        match what() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                create(&self.mail, mailbox)?;
+                what()
+            }
+            done => done,
+        }
+    }
+
+    /// The slow way, for a mailbox on another file system or one that has no links.
+    fn copy(
+        &self,
+        from: &Path,
+        mailbox: &MailboxName,
+        name: &str,
+        target: &Path,
+    ) -> Result<(), StoreError> {
+        let doing = StoreError::while_doing;
+        let mut from = File::open(from).map_err(doing("cannot read the message back"))?;
+        let path = self.mail.join(mailbox.as_str()).join("tmp").join(name);
+        let mut copy = TempFile::create(path)?;
+        copy.append_from(&mut from)?;
+        copy.sync()?;
+        copy.rename(target).map_err(|(_, e)| doing("cannot put the message into the mailbox")(e))
+    }
+}
+
+fn file_name(id: MessageId, host: &DomainName) -> String {
+    let since = id.time().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    format!("{}.{id}.{host}", since.as_secs())
+}
+
+/// Makes the Maildir of `mailbox` below `mail`, which survives a power cut, if it is not there.
+fn create(mail: &Path, mailbox: &MailboxName) -> io::Result<()> {
+    let maildir = mail.join(mailbox.as_str());
+    for folder in ["tmp", "new", "cur"] {
+        DirBuilder::new().recursive(true).mode(0o700).create(maildir.join(folder))?;
+    }
+    sync_directory(&maildir)?;
+    sync_directory(mail)
+}
+
+/// Makes the entries of a folder survive a power cut.
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Removes the files of a `tmp` folder that nobody will complete: ours, since we have just started,
+/// and those that are old by the convention.
+pub(crate) fn remove_abandoned(tmp: &Path, host: &DomainName, now: SystemTime) -> io::Result<()> {
+    for entry in fs::read_dir(tmp)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        if !metadata.is_file() {
+            continue;
+        }
+        let old = now.duration_since(metadata.modified()?).is_ok_and(|age| age > ABANDONED);
+        if old || entry.file_name().to_str().is_some_and(|name| is_ours(name, host)) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether `file_name` would give `name` for some message.
+fn is_ours(name: &str, host: &DomainName) -> bool {
+    let mut parts = name.splitn(3, '.');
+    let seconds = parts.next().is_some_and(|part| part.bytes().all(|b| b.is_ascii_digit()));
+    let id = parts.next().is_some_and(MessageId::is_one);
+    seconds && id && parts.next() == Some(host.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{message_id::MessageIds, spool::Spooled};
+    use std::os::unix::fs::PermissionsExt;
+
+    struct Given {
+        folder: tempfile::TempDir,
+        store: MaildirStore,
+        ids: MessageIds,
+    }
+
+    fn name(name: &str) -> MailboxName {
+        MailboxName::new(name).unwrap()
+    }
+
+    fn given() -> Given {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("tmp")).unwrap();
+        let mail = folder.path().join("mail");
+        let names = [name("a"), name("b")].into();
+        let store = MaildirStore::open(mail, DomainName::localhost(), &names).unwrap();
+        Given { folder, store, ids: MessageIds::new().unwrap() }
+    }
+
+    impl Given {
+        fn message(&self, mailboxes: &[&str]) -> NewMessage {
+            let id = self.ids.next();
+            let path = self.folder.path().join("tmp").join(self.store.file_name(id));
+            let mailboxes = mailboxes.iter().map(|n| name(n)).collect();
+            NewMessage { id, mailboxes, body: Spooled::Memory(b"octets\r\n".to_vec(), path) }
+        }
+
+        /// All files below, with their octets.
+        fn files(&self, folder: &str) -> Vec<Vec<u8>> {
+            let entries = fs::read_dir(self.folder.path().join(folder)).unwrap();
+            entries.map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect()
+        }
+
+        /// Nothing anywhere but in `new/`.
+        fn is_tidy(&self) -> bool {
+            ["tmp", "mail/a/tmp", "mail/a/cur", "mail/b/tmp", "mail/b/cur"]
+                .iter()
+                .all(|folder| self.files(folder).is_empty())
+        }
+    }
+
+    #[test]
+    fn a_message_for_two_is_in_both_mailboxes_and_nowhere_else() {
+        let given = given();
+        given.store.0.deliver(given.message(&["a", "b"])).unwrap();
+        assert_eq!(given.files("mail/a/new"), [b"octets\r\n"]);
+        assert_eq!(given.files("mail/b/new"), [b"octets\r\n"]);
+        assert!(given.is_tidy());
+    }
+
+    #[test]
+    fn names_are_unique_and_follow_the_convention() {
+        let given = given();
+        for _ in 0..100 {
+            given.store.0.deliver(given.message(&["a"])).unwrap();
+        }
+        let entries = fs::read_dir(given.folder.path().join("mail/a/new")).unwrap();
+        let names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        assert_eq!(names.len(), 100);
+        for name in names {
+            assert!(is_ours(&name, &DomainName::localhost()), "{name}");
+            assert!(!name.contains([':', '/']) && !name.starts_with('.'), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_mailbox_that_was_removed_is_made_again() {
+        let given = given();
+        fs::remove_dir_all(given.folder.path().join("mail/a")).unwrap();
+        fs::remove_dir_all(given.folder.path().join("mail/b")).unwrap();
+        given.store.0.deliver(given.message(&["a", "b"])).unwrap();
+        assert_eq!(given.files("mail/a/new").len(), 1);
+        assert_eq!(given.files("mail/b/new").len(), 1);
+    }
+
+    #[test]
+    fn a_failure_for_one_recipient_leaves_nothing_to_the_others() {
+        let given = given();
+        for broken in ["a", "b"] {
+            let new = given.folder.path().join("mail").join(broken).join("new");
+            fs::remove_dir(&new).unwrap();
+            fs::write(&new, "not a folder").unwrap();
+            given.store.0.deliver(given.message(&["a", "b"])).unwrap_err();
+            fs::remove_file(&new).unwrap();
+            fs::create_dir(&new).unwrap();
+            assert!(given.files("mail/a/new").is_empty());
+            assert!(given.files("mail/b/new").is_empty());
+            assert!(given.is_tidy());
+        }
+    }
+
+    #[test]
+    fn a_spool_folder_that_cannot_be_written_delivers_nothing() {
+        let given = given();
+        fs::remove_dir(given.folder.path().join("tmp")).unwrap();
+        given.store.0.deliver(given.message(&["a"])).unwrap_err();
+        assert!(given.files("mail/a/new").is_empty());
+    }
+
+    #[test]
+    fn a_message_can_be_copied_where_it_cannot_be_linked() {
+        let given = given();
+        let file = given.message(&["a"]).body.into_synced_file().unwrap();
+        let target = given.store.0.target(&name("a"), "n");
+        given.store.0.copy(file.path(), &name("a"), "n", &target).unwrap();
+        drop(file);
+        assert_eq!(given.files("mail/a/new"), [b"octets\r\n"]);
+        assert!(given.is_tidy());
+    }
+
+    #[test]
+    fn a_message_that_is_taken_back_is_gone() {
+        let given = given();
+        given.store.0.deliver(given.message(&["a", "b"])).unwrap().remove();
+        assert!(given.files("mail/a/new").is_empty());
+        assert!(given.files("mail/b/new").is_empty());
+    }
+
+    #[test]
+    fn nobody_else_may_read_mail() {
+        let given = given();
+        given.store.0.deliver(given.message(&["a"])).unwrap();
+        let new = given.folder.path().join("mail/a/new");
+        let file = fs::read_dir(&new).unwrap().next().unwrap().unwrap();
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(new).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn only_abandoned_files_are_removed() {
+        let given = given();
+        let tmp = given.folder.path().join("tmp");
+        let ours = given.store.file_name(given.ids.next());
+        fs::write(tmp.join(&ours), "").unwrap();
+        fs::write(tmp.join("1.other.elsewhere"), "").unwrap();
+        fs::create_dir(tmp.join("folder")).unwrap();
+        let host = DomainName::localhost();
+
+        remove_abandoned(&tmp, &host, SystemTime::now()).unwrap();
+        assert!(!tmp.join(&ours).exists());
+        assert!(tmp.join("1.other.elsewhere").exists());
+
+        let later = SystemTime::now() + ABANDONED + Duration::from_secs(1);
+        remove_abandoned(&tmp, &host, later).unwrap();
+        assert!(!tmp.join("1.other.elsewhere").exists());
+        assert!(tmp.join("folder").exists());
+    }
+}

@@ -1,0 +1,167 @@
+//! The commands: `serve`, `check`, `version`.
+
+#![forbid(unsafe_code)]
+
+use clap::{Parser, Subcommand};
+use smtp_mta::{
+    config::{Config, loopback},
+    log,
+    server::{Mta, Refusal},
+    tls,
+    welcome::Welcome,
+};
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// A mail server in one process and one file. Without arguments it serves on loopback.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// Read the configuration from this file
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// Keep everything in this folder, whatever the configuration says
+    #[arg(long, value_name = "DIR", global = true)]
+    data: Option<PathBuf>,
+    /// Listen on this port of loopback, 0 for one that is free
+    #[arg(long, value_name = "PORT", global = true, conflicts_with = "config")]
+    port: Option<u16>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Receive mail until told to stop (the default)
+    Serve,
+    /// Say whether the configuration can be used
+    Check,
+    /// Print the version
+    Version,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        None | Some(Command::Serve) => serve(&arguments),
+        Some(Command::Check) => check(&arguments),
+        Some(Command::Version) => {
+            print(&format!("smtp-mta {}\n", env!("CARGO_PKG_VERSION")));
+            Ok(())
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(refusal) => {
+            // If the error output is closed, there is nobody to tell.
+            let _ = writeln!(io::stderr(), "smtp-mta: {refusal}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn configure(arguments: &Arguments) -> Result<Config, Refusal> {
+    let mut config = match &arguments.config {
+        Some(path) => Config::read(path).map_err(|error| Refusal(error.to_string()))?,
+        None => Config::default(),
+    };
+    if let Some(data) = &arguments.data {
+        config.data_dir.clone_from(data);
+    }
+    if let Some(port) = arguments.port {
+        config.listeners = loopback(port);
+    }
+    Ok(config)
+}
+
+fn check(arguments: &Arguments) -> Result<(), Refusal> {
+    let config = configure(arguments)?;
+    tls::check(&config.tls)?;
+    let file = arguments.config.as_ref().map_or("the built-in configuration".into(), |path| {
+        path.display().to_string()
+    });
+    print(&format!("{file} is right\n"));
+    Ok(())
+}
+
+fn serve(arguments: &Arguments) -> Result<(), Refusal> {
+    let config = configure(arguments)?;
+    log::install(config.log);
+    if rustix::process::geteuid().is_root() {
+        tracing::warn!("running as root, which is not needed: use a user of its own");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(DISK_THREADS)
+        .build()
+        .map_err(|error| Refusal(format!("cannot start: {error}")))?;
+    runtime.block_on(async {
+        let mta = Mta::start(&config)?;
+        let control = mta.control();
+        let signals = Signals::new().map_err(|e| Refusal(format!("cannot start: {e}")))?;
+        print(&Welcome { config: &config, listening: mta.listening() }.to_string());
+        tokio::spawn(signals.obey(control));
+        mta.run().await
+    })
+}
+
+/// Messages that are written and synced at the same time; more would only queue in the disk.
+const DISK_THREADS: usize = 64;
+
+/// If the output is closed, the server runs all the same.
+fn print(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// SIGTERM and SIGINT stop the server, a second one at once; SIGHUP reads the certificate again.
+    async fn obey(mut self, control: smtp_mta::server::Control) {
+        let mut stopping = false;
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => {}
+                _ = self.hangup.recv() => {
+                    reload(control.clone()).await;
+                    continue;
+                }
+            }
+            if stopping {
+                tracing::warn!("stopped at once");
+                std::process::exit(1);
+            }
+            stopping = true;
+            tracing::info!("stopping");
+            control.stop();
+        }
+    }
+}
+
+async fn reload(control: smtp_mta::server::Control) {
+    match tokio::task::spawn_blocking(move || control.reload()).await {
+        Ok(Ok(())) => tracing::info!("certificate read again"),
+        Ok(Err(refusal)) => {
+            tracing::error!(reason = refusal.to_string(), "the old certificate stays");
+        }
+        Err(error) => tracing::error!(reason = error.to_string(), "the old certificate stays"),
+    }
+}

@@ -1,0 +1,269 @@
+//! The server: listeners, certificate, drain.
+
+use crate::{
+    config::{Certificate, Config, Listener, Role, TlsStart},
+    data_dir::DataDir,
+    maildir::{MaildirStore, remove_abandoned},
+    message_id::MessageIds,
+    policy::DomainName,
+    session::{Receiver, Reception},
+    tls,
+};
+use smtp_driver::{Acceptor, Limiter, Notice, Pool, Service, Stop};
+use smtp_proto::{
+    Limits,
+    ext::Extensions,
+    server::ServerConfig,
+    wire::{Domain, Host},
+};
+use smtp_server_tokio::{Server, TcpListener, Tokio};
+use std::{
+    io,
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::SystemTime,
+};
+use tokio::task::JoinSet;
+
+/// Why the server cannot start, or not go on as it is told: a plain sentence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refusal(pub String);
+
+/// A mail server whose listeners are open.
+#[derive(Debug)]
+pub struct Mta {
+    open: Vec<(Listener, TcpListener)>,
+    /// Where each listener listens, in the order of the configuration.
+    listening: Vec<Listener>,
+    parts: Parts,
+    control: Control,
+}
+
+/// What the services of all listeners are made of.
+#[derive(Debug)]
+struct Parts {
+    machine: Machine,
+    receiver: Arc<Receiver<MaildirStore>>,
+    acceptor: Acceptor,
+    limiter: Limiter,
+    pool: Pool,
+    /// Unlocks the data folder when the server is gone.
+    _data: DataDir,
+}
+
+/// The machine's configuration, with STARTTLS and without.
+#[derive(Debug)]
+struct Machine {
+    starttls: Arc<ServerConfig>,
+    plain: Arc<ServerConfig>,
+}
+
+/// Controls a server that runs.
+#[derive(Clone, Debug)]
+pub struct Control {
+    stop: Stop,
+    acceptor: Acceptor,
+    certificate: Certificate,
+    hostname: DomainName,
+    own: PathBuf,
+}
+
+impl Mta {
+    /// Opens the data folder and the listeners. Blocks for a moment; must be called within a
+    /// runtime of tokio.
+    ///
+    /// # Errors
+    /// A sentence that names the folder, file or address that cannot be used.
+    pub fn start(config: &Config) -> Result<Self, Refusal> {
+        let data = DataDir::open(&config.data_dir)?;
+        let acceptor =
+            Acceptor::new(tls::load(&config.tls, &config.hostname, &data.tls())?);
+        let recipients = config.recipients();
+        let failed = |error: io::Error| {
+            Refusal(format!("cannot use the data folder {}: {error}", config.data_dir.display()))
+        };
+        let mailboxes = recipients.mailboxes();
+        let store = MaildirStore::open(data.mail(), config.hostname.clone(), &mailboxes)
+            .map_err(failed)?;
+        remove_abandoned(&data.tmp(), &config.hostname, SystemTime::now()).map_err(failed)?;
+        let reception = Reception {
+            hostname: config.hostname.clone(),
+            recipients,
+            tmp: data.tmp(),
+            store,
+            ids: MessageIds::new().map_err(failed)?,
+        };
+        let (open, listening) = listen(&config.listeners)?;
+        let control = Control {
+            stop: Stop::new(),
+            acceptor: acceptor.clone(),
+            certificate: config.tls.clone(),
+            hostname: config.hostname.clone(),
+            own: data.tls(),
+        };
+        let parts = Parts {
+            machine: Machine::new(config)?,
+            receiver: Arc::new(Receiver(Arc::new(reception))),
+            acceptor,
+            limiter: Limiter::default(),
+            pool: Pool::default(),
+            _data: data,
+        };
+        Ok(Self { open, listening, parts, control })
+    }
+
+    /// Where it listens, with the ports that the kernel chose.
+    pub fn listening(&self) -> &[Listener] {
+        &self.listening
+    }
+
+    /// What stops it.
+    pub fn control(&self) -> Control {
+        self.control.clone()
+    }
+
+    /// Serves until [`Control::stop`], and then until the connections have ended.
+    ///
+    /// # Errors
+    /// The configuration does not fit the receive buffers; nothing was served then.
+    pub async fn run(self) -> Result<(), Refusal> {
+        let mut servers = JoinSet::new();
+        let runtime = Tokio::new();
+        let stop = self.control.stop;
+        for (listener, socket) in self.open {
+            let service = self.parts.service(&listener)?;
+            let server = Server::new(runtime, service, Arc::clone(&self.parts.receiver))
+                .limiter(self.parts.limiter.clone())
+                .observer(observe);
+            let (signal, stopped) = (server.stop(), stop.given());
+            servers.spawn(server.run(socket));
+            servers.spawn(async move {
+                stopped.await;
+                signal.stop();
+            });
+        }
+        while servers.join_next().await.is_some() {}
+        Ok(())
+    }
+}
+
+impl Control {
+    /// Takes no new connections; the open ones finish what they are at and hear 421.
+    pub fn stop(&self) {
+        self.stop.stop();
+    }
+
+    /// Reads the certificate again, for the handshakes to come. Blocks.
+    ///
+    /// # Errors
+    /// A sentence that names the file; the old certificate stays.
+    pub fn reload(&self) -> Result<(), Refusal> {
+        self.acceptor.replace(tls::load(&self.certificate, &self.hostname, &self.own)?);
+        Ok(())
+    }
+}
+
+impl Machine {
+    fn new(config: &Config) -> Result<Self, Refusal> {
+        let host = Domain::parse(config.hostname.as_str())
+            .map_err(|error| Refusal(format!("{}: {error}", config.hostname)))?;
+        let mut limits = Limits::default();
+        limits.message = config.message_size_limit;
+        let extensions = Extensions::new().smtputf8().chunking();
+        let builder =
+            ServerConfig::builder(Host::Domain(host.into_static())).limits(limits);
+        Ok(Self {
+            starttls: builder.clone().extensions(extensions.clone().starttls()).build(),
+            plain: builder.extensions(extensions).build(),
+        })
+    }
+}
+
+impl Parts {
+    fn service(&self, listener: &Listener) -> Result<Service, Refusal> {
+        let Role::Mx = listener.role;
+        let machine = match listener.tls {
+            TlsStart::Starttls => &self.machine.starttls,
+            TlsStart::Implicit | TlsStart::Off => &self.machine.plain,
+        };
+        let service = Service::new(Arc::clone(machine))
+            .and_then(|service| service.pool(self.pool.clone()))
+            .map_err(|error| Refusal(error.to_string()))?;
+        Ok(match listener.tls {
+            TlsStart::Starttls => service.starttls(self.acceptor.clone()),
+            TlsStart::Implicit => service.implicit_tls(self.acceptor.clone()),
+            TlsStart::Off => service,
+        })
+    }
+}
+
+type Sockets = (Vec<(Listener, TcpListener)>, Vec<Listener>);
+
+fn listen(listeners: &[Listener]) -> Result<Sockets, Refusal> {
+    let (mut open, mut listening) = (Vec::new(), Vec::new());
+    for listener in listeners {
+        let address = listener.address;
+        let socket = match TcpListener::bind(address) {
+            Ok(socket) => socket,
+            Err(error) if is_missing_loopback(address, &error) => {
+                tracing::info!(address = address.to_string(), "no IPv6 here: listener left out");
+                continue;
+            }
+            Err(error) => return Err(cannot_listen(address, &error)),
+        };
+        let address = socket.local_addr().map_err(|error| cannot_listen(address, &error))?;
+        listening.push(Listener { address, ..listener.clone() });
+        open.push((listener.clone(), socket));
+    }
+    if open.is_empty() {
+        return Err(Refusal("there is no address to listen on".into()));
+    }
+    Ok((open, listening))
+}
+
+/// A machine without IPv6 is no reason not to run on loopback.
+fn is_missing_loopback(address: SocketAddr, error: &io::Error) -> bool {
+    // EAFNOSUPPORT on Linux, for which the standard library has no stable kind.
+    let no_family = error.raw_os_error() == Some(97);
+    let no_address = error.kind() == io::ErrorKind::AddrNotAvailable;
+    address.ip() == IpAddr::from(Ipv6Addr::LOCALHOST) && (no_family || no_address)
+}
+
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> Refusal {
+    Refusal(match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!("cannot listen on {address}: another program uses this port")
+        }
+        _ => format!("cannot listen on {address}: {error}"),
+    })
+}
+
+/// What happens beside the sessions, whose handlers log for themselves.
+fn observe(notice: Notice<'_>) {
+    match notice {
+        Notice::AcceptFailed(error) => {
+            tracing::error!(reason = error.to_string(), "cannot accept connections");
+        }
+        Notice::TurnedAway { peer, full } => {
+            let peer = peer.remote.map(|remote| remote.to_string());
+            tracing::warn!(peer, reason = full.to_string(), "connection turned away");
+        }
+        Notice::Ended { peer, result } => {
+            let peer = peer.remote.map(|remote| remote.to_string());
+            tracing::debug!(peer, reason = format!("{result:?}"), "connection ended");
+        }
+        Notice::Cut { peer } => {
+            let peer = peer.remote.map(|remote| remote.to_string());
+            tracing::warn!(peer, "connection cut: it had not ended in time");
+        }
+        _ => {}
+    }
+}
+
+impl From<String> for Refusal {
+    fn from(sentence: String) -> Self {
+        Self(sentence)
+    }
+}

@@ -1,0 +1,115 @@
+//! What is printed when the server has started: where it listens, and a first mail to send.
+
+use crate::{
+    config::{Certificate, Config, Listener, TlsStart},
+    tls,
+};
+use std::fmt;
+
+/// What to print for a server of `config` that is listening.
+#[derive(Clone, Copy, Debug)]
+pub struct Welcome<'a> {
+    /// How it was configured.
+    pub config: &'a Config,
+    /// Where it listens.
+    pub listening: &'a [Listener],
+}
+
+impl fmt::Display for Welcome<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for listener in self.listening {
+            let tls = match listener.tls {
+                TlsStart::Starttls => "SMTP with STARTTLS",
+                TlsStart::Implicit => "SMTP inside TLS",
+                TlsStart::Off => "SMTP without TLS",
+            };
+            writeln!(f, "listening on {} ({tls})", listener.address)?;
+        }
+        let data = self.config.data_dir.display();
+        writeln!(f, "mail for these lands in {data}/mail/NAME/:")?;
+        for domain in &self.config.domains {
+            for mailbox in &domain.mailboxes {
+                writeln!(f, "  {mailbox}@{}", domain.name)?;
+            }
+            writeln!(f, "  postmaster@{}", domain.name)?;
+        }
+        self.first_mail(f)
+    }
+}
+
+impl Welcome<'_> {
+    fn first_mail(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(listener) = self.listening.first() else { return Ok(()) };
+        let Some(domain) = self.config.domains.first() else { return Ok(()) };
+        let (ip, port) = (listener.address.ip(), listener.address.port());
+        // A server on all addresses is tried on this machine's own.
+        let ip = match ip {
+            ip if !ip.is_unspecified() => ip,
+            ip if ip.is_ipv4() => std::net::Ipv4Addr::LOCALHOST.into(),
+            _ => std::net::Ipv6Addr::LOCALHOST.into(),
+        };
+        let host = std::net::SocketAddr::new(ip, port);
+        let to = match domain.mailboxes.first() {
+            Some(mailbox) => format!("{mailbox}@{}", domain.name),
+            None => format!("postmaster@{}", domain.name),
+        };
+        let (swaks, scheme, curl) = match listener.tls {
+            TlsStart::Starttls => (" --tls", "smtp", " --ssl-reqd"),
+            TlsStart::Implicit => (" --tls-on-connect", "smtps", ""),
+            TlsStart::Off => ("", "smtp", ""),
+        };
+        let trust = match (&self.config.tls, listener.tls) {
+            (_, TlsStart::Off) | (Certificate::Files { .. }, _) => String::new(),
+            (Certificate::SelfMade, _) => {
+                let own = self.config.data_dir.join("tls");
+                let (certificate, _) = tls::self_made(&self.config.hostname, &own);
+                format!(" --cacert {}", certificate.display())
+            }
+        };
+        writeln!(f, "\nsend a first mail with one of these:")?;
+        writeln!(f, "  swaks --server {ip} --port {port}{swaks} --to {to}")?;
+        writeln!(
+            f,
+            "  printf 'Subject: Hello\\r\\n\\r\\nIt works.\\r\\n' | \
+             curl {scheme}://{host}{curl}{trust} --mail-from me@example.org --mail-rcpt {to} -T -"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(text: &str) -> String {
+        let config = Config::parse(text, "x.toml".as_ref()).unwrap();
+        Welcome { config: &config, listening: &config.listeners }.to_string()
+    }
+
+    #[test]
+    fn a_server_that_nobody_configured_shows_how_to_try_it() {
+        let text = printed("");
+        for line in [
+            "listening on 127.0.0.1:2525 (SMTP with STARTTLS)",
+            "listening on [::1]:2525 (SMTP with STARTTLS)",
+            "mail for these lands in smtp-mta-data/mail/NAME/:",
+            "  you@localhost",
+            "  postmaster@localhost",
+            "  swaks --server 127.0.0.1 --port 2525 --tls --to you@localhost",
+            "  printf 'Subject: Hello\\r\\n\\r\\nIt works.\\r\\n' | curl smtp://127.0.0.1:2525 \
+             --ssl-reqd --cacert smtp-mta-data/tls/localhost.crt --mail-from me@example.org \
+             --mail-rcpt you@localhost -T -",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line}\nis not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn the_lines_fit_the_listener() {
+        let text = printed("[[listener]]\naddress = '0.0.0.0:25'\ntls = 'off'");
+        assert!(text.contains("swaks --server 127.0.0.1 --port 25 --to"), "{text}");
+        assert!(text.contains("curl smtp://127.0.0.1:25 --mail-from"), "{text}");
+        let text = printed("[[listener]]\naddress = '[::]:465'\ntls = 'implicit'");
+        assert!(text.contains("--port 465 --tls-on-connect --to"), "{text}");
+        assert!(text.contains("curl smtps://[::1]:465 --cacert"), "{text}");
+    }
+}
