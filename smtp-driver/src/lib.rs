@@ -9,11 +9,13 @@
 //!     (an adapter)                                (your policy)
 //! ```
 //!
-//! - [`serve`] runs one connection, from its first octet to its last.
+//! - [`serve`] runs one connection, from its first octet to its last; [`Server`] accepts them and
+//!   runs each in a task.
 //! - [`Service`] is what the connections of a listener share: configuration, certificate,
 //!   passwords, receive buffers.
 //! - [`Handler`] is your policy: one async function for each question of a peer.
 //! - [`Stream`], [`Runtime`] and [`Timer`] are all that a runtime must give.
+//! - [`Server`] accepts connections from a [`Listener`], bounds them, and ends when it is told to.
 //! - [`middleware`] wraps streams: to record them, to cut them up, to break them.
 //!
 //! An idle connection costs its future, and nothing else: no receive buffer, no send buffer.
@@ -22,6 +24,8 @@
 mod clock;
 mod decide;
 mod handler;
+mod limiter;
+mod limiter;
 mod link;
 pub mod middleware;
 mod pump;
@@ -29,15 +33,24 @@ mod recv_buffer;
 mod runtime;
 pub mod sasl;
 mod serve;
+mod server;
 mod service;
+mod socket;
+mod stop;
 mod stream;
 mod talk;
 mod tls;
 
 pub use handler::{Envelope, Handler, NewHandler, Peer, Recipient, TlsInfo, Verdict};
+pub use limiter::{Full, Limiter, Permit};
 pub use recv_buffer::Pool;
 pub use runtime::{Runtime, Timer};
 pub use serve::serve;
+pub use server::{Listener, Notice, Server, Spawn};
 pub use service::{ConfigError, Service};
+pub use socket::listen;
+pub use stop::{Given, Stop};
 pub use stream::Stream;
 pub use tls::{Acceptor, TlsError, server_config};
+/// The machine.
+pub use smtp_proto as proto;

@@ -4,11 +4,12 @@ use crate::{
     handler::{NewHandler, Peer},
     limiter::{Full, Limiter, Permit},
     runtime::{Runtime, Timer},
-    serve::{Service, serve},
+    serve::serve,
+    service::Service,
     stop::Stop,
     stream::Stream,
 };
-use smtp_proto::{CloseReason, server::Start};
+use smtp_proto::CloseReason;
 use std::{
     fmt,
     future::{Future, poll_fn},
@@ -230,10 +231,10 @@ impl<R: Spawn, N: NewHandler> Server<R, N> {
     /// 421 in place of the greeting (RFC 5321 §3.8, §4.2.2), without the cost of a session. It has
     /// no enhanced code: a greeting never has one (RFC 2034 §4).
     fn turn_away<S: Stream + 'static>(&self, mut stream: S) {
-        if self.service.start == Start::Tls {
+        if self.service.start() == Start::Tls {
             return;
         }
-        let host = self.service.config.host();
+        let host = self.service.config().host();
         let reply = format!("421 {host} Too many connections, try again later\r\n");
         let runtime = self.runtime.clone();
         self.runtime.spawn(async move {

@@ -205,10 +205,16 @@ impl<H: Handler> Talk<H> {
                     link.conn.refuse(pending, &Refused::TRY_LATER).ok();
                     return Ok(());
                 };
-                let verdict = pin!(handler.data(session, envelope));
-                let Some(verdict) = decide(link, ahead, &pending, verdict).await? else {
-                    return Ok(());
+                let verdict = {
+                    let verdict = pin!(handler.data(session, envelope));
+                    decide(link, ahead, &pending, verdict).await?
                 };
+                let Some(verdict) = verdict else { return Ok(()) };
+                // A client that did not wait for 354 has sent message text, which must not run as
+                // commands when DATA is refused: the machine has to know of it.
+                if unread.is_empty() {
+                    self.show_ahead(link, ahead);
+                }
                 answer_wordless(&mut link.conn, pending, &verdict, 354)
             }
             Event::BodyEnd { size, pending } => {
@@ -266,14 +272,14 @@ impl<H: Handler> Talk<H> {
         let asked = link.now();
         if !service.delay().is_zero() {
             link.hold_greeting(service.delay(), ahead).await?;
-            self.notice_early_talker(link, ahead);
+            self.show_ahead(link, ahead);
         }
         let session = link.conn.session();
         let verdict = {
             let verdict = pin!(self.handler.connect(session, &self.peer));
             decide(link, ahead, &pending, verdict).await?
         };
-        self.notice_early_talker(link, ahead);
+        self.show_ahead(link, ahead);
         if let Some(verdict) = verdict
             && let Ok(code) = answer(&mut link.conn, pending, &verdict, 220)
         {
@@ -282,8 +288,9 @@ impl<H: Handler> Talk<H> {
         Ok(())
     }
 
-    /// Shows the machine what came before the greeting; it consumes none of it.
-    fn notice_early_talker<S: Stream, R: Runtime, P: Future<Output = ()> + Send>(
+    /// Shows the machine what was read ahead of its answer, when nothing older is unread. It
+    /// consumes none of it.
+    fn show_ahead<S: Stream, R: Runtime, P: Future<Output = ()> + Send>(
         &mut self,
         link: &mut Link<S, R, P>,
         ahead: &Ahead<'_>,
