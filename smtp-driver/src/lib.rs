@@ -48,9 +48,9 @@ pub use runtime::{Runtime, Timer};
 pub use serve::serve;
 pub use server::{Listener, Notice, Server, Spawn};
 pub use service::{ConfigError, Service};
+/// The machine.
+pub use smtp_proto as proto;
 pub use socket::listen;
 pub use stop::{Given, Stop};
 pub use stream::Stream;
 pub use tls::{Acceptor, TlsError, server_config};
-/// The machine.
-pub use smtp_proto as proto;

@@ -1,1 +1,122 @@
-//! To come.
+//! The dialogues in `dialogues/`, run against a listening server: what every way of running the
+//! machine must do alike.
+
+use crate::{
+    dialogue::{Dialogue, Transcript},
+    line::{Line, SocketLine},
+    policy::Delivered,
+};
+use smtp_proto::{
+    Limits,
+    ext::Extensions,
+    server::ServerConfig,
+    wire::{Host, Mechanism},
+};
+use std::{net::SocketAddr, sync::Arc};
+
+/// The dialogues, by name.
+pub const DIALOGUES: [(&str, &str); 13] = [
+    ("auth", include_str!("../dialogues/auth.smtp")),
+    ("chunking", include_str!("../dialogues/chunking.smtp")),
+    ("half-close", include_str!("../dialogues/half-close.smtp")),
+    ("helo", include_str!("../dialogues/helo.smtp")),
+    ("long-line", include_str!("../dialogues/long-line.smtp")),
+    ("lost-message", include_str!("../dialogues/lost-message.smtp")),
+    ("mail", include_str!("../dialogues/mail.smtp")),
+    ("order", include_str!("../dialogues/order.smtp")),
+    ("pipelining", include_str!("../dialogues/pipelining.smtp")),
+    ("recipients", include_str!("../dialogues/recipients.smtp")),
+    ("smuggling", include_str!("../dialogues/smuggling.smtp")),
+    ("syntax", include_str!("../dialogues/syntax.smtp")),
+    ("violations", include_str!("../dialogues/violations.smtp")),
+];
+
+/// What the server of the dialogues offers: `mx.example.test`, with PLAIN in clear. Its policy is
+/// [`Policy`](crate::policy::Policy).
+///
+/// # Panics
+/// Never: the name is valid.
+#[must_use]
+pub fn config() -> Arc<ServerConfig> {
+    let host = Host::parse("mx.example.test").expect("a valid name");
+    let mut limits = Limits::default();
+    limits.decisions_in_flight = 32;
+    limits.violations = 12;
+    ServerConfig::builder(host)
+        .extensions(
+            Extensions::new()
+                .smtputf8()
+                .chunking()
+                .dsn()
+                .auth([Mechanism::PLAIN])
+                .danger_auth_in_clear(),
+        )
+        .limits(limits)
+        .build()
+}
+
+/// Runs each dialogue over a connection of its own to the server at `address`, and gives what was
+/// said.
+///
+/// # Panics
+/// At the first deviation, which it shows; also if there is no server.
+#[must_use]
+pub fn run(address: SocketAddr) -> Vec<(&'static str, Transcript)> {
+    run_over(|| SocketLine::connect(address).expect("the server listens"))
+}
+
+/// The same over lines of any kind that never have to wait.
+///
+/// # Panics
+/// At the first deviation, which it shows.
+#[must_use]
+pub fn run_over<L: Line>(mut connect: impl FnMut() -> L) -> Vec<(&'static str, Transcript)> {
+    DIALOGUES
+        .into_iter()
+        .map(|(name, text)| {
+            let dialogue: Dialogue = text.parse().expect("the file is well-formed");
+            match dialogue.run_blocking(&mut connect()) {
+                Ok(transcript) => (name, transcript),
+                Err(deviation) => panic!("{name}.smtp: {deviation:?}"),
+            }
+        })
+        .collect()
+}
+
+/// What the [`Policy`](crate::policy::Policy) must have accepted when all dialogues have run.
+#[must_use]
+pub fn delivered() -> Vec<Delivered> {
+    let message = |from: &str, recipients: &[&str], octets: &[u8]| Delivered {
+        from: from.into(),
+        recipients: recipients.iter().map(|&recipient| recipient.into()).collect(),
+        octets: octets.into(),
+        identity: None,
+    };
+    vec![
+        Delivered {
+            identity: Some("user1".into()),
+            ..message("<user1@example.test>", &["<someone@elsewhere.test>"], b"relayed\r\n")
+        },
+        message(
+            "<a@client.example.test>",
+            &["<user1@example.test>"],
+            b"line\r\n.\r\n\x01\xff\r.\n\r\nabc",
+        ),
+        message(
+            "<sender@client.example.test>",
+            &["<user1@example.test>"],
+            b"Subject: a dot\r\n\r\n.a line that began with a dot\r\n",
+        ),
+        message(
+            "<a@client.example.test>",
+            &["<user1@example.test>", "<user.three@example.test>"],
+            b"first\r\n",
+        ),
+        message("<>", &["<user2@example.test>"], b"second\r\n"),
+        message(
+            "<a@client.example.test>",
+            &["<\"user1\"@EXAMPLE.test>", "<user2@example.test>", "<Postmaster>"],
+            b"to three\r\n",
+        ),
+    ]
+}
