@@ -25,7 +25,6 @@ mod clock;
 mod decide;
 mod handler;
 mod limiter;
-mod limiter;
 mod link;
 pub mod middleware;
 mod pump;

@@ -231,7 +231,7 @@ impl<R: Spawn, N: NewHandler> Server<R, N> {
     /// 421 in place of the greeting (RFC 5321 §3.8, §4.2.2), without the cost of a session. It has
     /// no enhanced code: a greeting never has one (RFC 2034 §4).
     fn turn_away<S: Stream + 'static>(&self, mut stream: S) {
-        if self.service.start() == Start::Tls {
+        if self.service.implicit().is_some() {
             return;
         }
         let host = self.service.config().host();
