@@ -1,6 +1,10 @@
 //! Domains and address literals (RFC 5321 §4.1.2, §4.1.3; RFC 6531 §3.3).
 
-use super::{Malformed, Parsed, into_static, is_utf8_non_ascii, whole};
+use super::{
+    Malformed, Parsed,
+    class::{DCONTENT, LABEL, UNDERSCORE, run},
+    into_static, whole,
+};
 use alloc::borrow::Cow;
 use core::{
     fmt,
@@ -8,7 +12,6 @@ use core::{
 };
 use nom::{
     Parser,
-    bytes::complete::take_while1,
     character::complete::char,
     combinator::{map, map_opt, recognize, verify},
     multi::many0_count,
@@ -177,7 +180,7 @@ impl<'b> HelloName<'b> {
         let name = if text.starts_with('[') {
             whole(map(address_literal, Host::Literal), text, "hello name")
         } else {
-            let domain = domain_of(|c| is_label_char(c) || c == '_');
+            let domain = domain_of(LABEL | UNDERSCORE);
             whole(map(domain, Host::Domain), text, "hello name")
         };
         name.map(Self)
@@ -211,54 +214,34 @@ pub(super) fn host(input: &str) -> Parsed<'_, Host<'_>> {
 
 /// RFC 5321 §4.1.2: `Domain = sub-domain *("." sub-domain)`.
 pub(super) fn domain(input: &str) -> Parsed<'_, Domain<'_>> {
-    domain_of(is_label_char).parse(input)
+    domain_of(LABEL).parse(input)
 }
 
-/// A domain whose labels are made of what `is_char` takes.
-fn domain_of<'b>(
-    is_char: fn(char) -> bool,
-) -> impl Parser<&'b str, Output = Domain<'b>, Error = ()> {
-    let more = many0_count(preceded(char('.'), sub_domain(is_char)));
+/// A domain whose labels are made of `classes`.
+fn domain_of<'b>(classes: u8) -> impl Parser<&'b str, Output = Domain<'b>, Error = ()> {
+    let more = many0_count(preceded(char('.'), sub_domain(classes)));
     let name =
-        verify(recognize((sub_domain(is_char), more)), |name: &str| name.len() <= MAX_DOMAIN);
+        verify(recognize((sub_domain(classes), more)), |name: &str| name.len() <= MAX_DOMAIN);
     map(name, |name| Domain(Cow::Borrowed(name)))
 }
 
 /// RFC 5321 §4.1.2: `sub-domain = Let-dig [Ldh-str]`, `Ldh-str = *( ALPHA / DIGIT / "-" )
-/// Let-dig`; RFC 6531 §3.3: `/ U-label`.
+/// Let-dig`; RFC 6531 §3.3: `sub-domain =/ U-label`.
 ///
-/// Deviation: a U-label is not checked against IDNA's tables, which whoever looks the name up
-/// needs anyway (RFC 6531 §3.2). Its 63 are characters, not octets: its A-label, which has the
-/// limit of 63 octets, spends at least one on each (RFC 5890 §4.2).
-fn sub_domain<'b>(is_char: fn(char) -> bool) -> impl Parser<&'b str, Output = &'b str, Error = ()> {
-    verify(take_while1(is_char), |label: &str| {
+/// The 63 of a U-label are characters, not octets: its A-label, which has the limit of 63 octets,
+/// spends at least one on each (RFC 5890 §4.2).
+fn sub_domain<'b>(classes: u8) -> impl Parser<&'b str, Output = &'b str, Error = ()> {
+    verify(run(classes), |label: &str| {
         let fits =
             label.len() <= MAX_LABEL || !label.is_ascii() && label.chars().count() <= MAX_LABEL;
         fits && !label.starts_with('-') && !label.ends_with('-')
     })
 }
 
-/// RFC 5321 §4.1.2: `ALPHA / DIGIT / "-"`, or what a U-label may have outside ASCII: no space and
-/// no control character, no ideographic full stop (which IDNA takes for a dot), no invisible mark
-/// that changes the direction of writing.
-fn is_label_char(c: char) -> bool {
-    if c.is_ascii() {
-        return c.is_ascii_alphanumeric() || c == '-';
-    }
-    let invisible = matches!(
-        c,
-        '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-    );
-    let full_stop = matches!(c, '\u{3002}' | '\u{ff0e}' | '\u{ff61}');
-    is_utf8_non_ascii(c) && !c.is_whitespace() && !invisible && !full_stop
-}
-
 /// RFC 5321 §4.1.2: `address-literal = "[" ( IPv4-address-literal / IPv6-address-literal /
 /// General-address-literal ) "]"`.
 fn address_literal(input: &str) -> Parsed<'_, AddressLiteral<'_>> {
-    let content =
-        verify(take_while1(is_dcontent), |content: &str| content.len() + "[]".len() <= MAX_DOMAIN);
+    let content = verify(run(DCONTENT), |content: &str| content.len() + "[]".len() <= MAX_DOMAIN);
     map_opt(delimited(char('['), content, char(']')), literal_content).parse(input)
 }
 
@@ -281,11 +264,6 @@ fn literal_content(content: &str) -> Option<AddressLiteral<'_>> {
         tag: Cow::Borrowed(tag),
         content: Cow::Borrowed(content),
     })
-}
-
-/// RFC 5321 §4.1.3: `dcontent = %d33-90 / %d94-126`, printable ASCII without `[`, `\` and `]`.
-fn is_dcontent(c: char) -> bool {
-    matches!(c, '!'..='Z' | '^'..='~')
 }
 
 #[cfg(test)]

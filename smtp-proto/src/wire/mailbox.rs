@@ -1,12 +1,15 @@
 //! Mailboxes (RFC 5321 §4.1.2, RFC 6531 §3.3).
 
-use super::{Host, Malformed, Parsed, domain, into_static, is_utf8_non_ascii, whole};
+use super::{
+    Host, Malformed, Parsed,
+    class::{ATEXT, QTEXT, run},
+    domain, into_static, whole,
+};
 use alloc::{borrow::Cow, string::String};
 use core::fmt;
 use nom::{
     Parser,
     branch::alt,
-    bytes::complete::take_while1,
     character::complete::{char, satisfy},
     combinator::{map, recognize, verify},
     multi::many0_count,
@@ -134,9 +137,9 @@ pub(crate) fn is_atom(text: &str) -> bool {
     whole(atom, text, "atom").is_ok()
 }
 
-/// RFC 5321 §4.1.2: `Atom = 1*atext`.
+/// RFC 5321 §4.1.2: `Atom = 1*atext`; RFC 6531 §3.3: `atext =/ UTF8-non-ascii`.
 fn atom(input: &str) -> Parsed<'_, &str> {
-    take_while1(is_atext).parse(input)
+    run(ATEXT).parse(input)
 }
 
 /// RFC 5321 §4.1.2: `Quoted-string = DQUOTE *QcontentSMTP DQUOTE`.
@@ -145,26 +148,10 @@ fn quoted_string(input: &str) -> Parsed<'_, &str> {
 }
 
 /// RFC 5321 §4.1.2: `QcontentSMTP = qtextSMTP / quoted-pairSMTP`, `quoted-pairSMTP = %d92
-/// %d32-126`. No control character can be quoted, so no address can hold a line end or a NUL.
+/// %d32-126`; RFC 6531 §3.3: `qtextSMTP =/ UTF8-non-ascii`. No control character can be quoted, so no address can hold a line end or a NUL.
 fn qcontent_smtp(input: &str) -> Parsed<'_, &str> {
     let quoted_pair = preceded(char('\\'), satisfy(|c| matches!(c, ' '..='~')));
-    alt((take_while1(is_qtext_smtp), recognize(quoted_pair))).parse(input)
-}
-
-/// RFC 5322 §3.2.3: `atext = ALPHA / DIGIT / "!" / "#" / "$" / "%" / "&" / "'" / "*" / "+" / "-" /
-/// "/" / "=" / "?" / "^" / "_" / "`" / "{" / "|" / "}" / "~"`; RFC 6531 §3.3: `/ UTF8-non-ascii`.
-fn is_atext(c: char) -> bool {
-    match c {
-        'a'..='z' | 'A'..='Z' | '0'..='9' => true,
-        '!' | '#' | '$' | '%' | '&' | '\'' | '*' | '+' | '-' | '/' | '=' | '?' | '^' | '_'
-        | '`' | '{' | '|' | '}' | '~' => true,
-        _ => is_utf8_non_ascii(c),
-    }
-}
-
-/// RFC 5321 §4.1.2: `qtextSMTP = %d32-33 / %d35-91 / %d93-126`; RFC 6531 §3.3: `/ UTF8-non-ascii`.
-fn is_qtext_smtp(c: char) -> bool {
-    matches!(c, ' ' | '!' | '#'..='[' | ']'..='~') || is_utf8_non_ascii(c)
+    alt((run(QTEXT), recognize(quoted_pair))).parse(input)
 }
 
 #[cfg(test)]

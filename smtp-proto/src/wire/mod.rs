@@ -6,6 +6,7 @@
 
 mod arguments;
 mod base64;
+mod class;
 mod command;
 mod domain;
 mod error;
@@ -66,14 +67,6 @@ fn strip_prefix_no_case<'b>(text: &'b str, prefix: &str) -> Option<&'b str> {
 /// Whether a word of a command line may end before `rest`.
 fn ends_word(rest: &str) -> bool {
     rest.is_empty() || rest.starts_with(' ')
-}
-
-/// RFC 6532 §3.1: `UTF8-non-ascii = UTF8-2 / UTF8-3 / UTF8-4`.
-///
-/// Deviation: no C1 controls (U+0080 to U+009F) and no line or paragraph separator. RFC 5321
-/// §4.1.2 keeps controls out of mailboxes, and some readers of logs take these for line ends.
-fn is_utf8_non_ascii(c: char) -> bool {
-    c > '\u{9f}' && !matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 /// The same text, owned.

@@ -1,9 +1,12 @@
 //! ESMTP parameters (RFC 5321 §4.1.2).
 
-use super::{Malformed, Parsed, ends_word, is_utf8_non_ascii};
+use super::{
+    Malformed, Parsed,
+    class::{KEYWORD, VALUE, run},
+    ends_word,
+};
 use nom::{
     Parser,
-    bytes::complete::take_while1,
     character::complete::char,
     combinator::{map, opt, verify},
     sequence::preceded,
@@ -63,13 +66,12 @@ fn esmtp_param(input: &str) -> Parsed<'_, Param<'_>> {
 
 /// RFC 5321 §4.1.2: `esmtp-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")`.
 fn esmtp_keyword(input: &str) -> Parsed<'_, &str> {
-    let word = take_while1(|c: char| c.is_ascii_alphanumeric() || c == '-');
-    verify(word, |word: &str| !word.starts_with('-')).parse(input)
+    verify(run(KEYWORD), |word: &str| !word.starts_with('-')).parse(input)
 }
 
 /// RFC 5321 §4.1.2: `esmtp-value = 1*(%d33-60 / %d62-126)`; RFC 6531 §3.3: `/ UTF8-non-ascii`.
 fn esmtp_value(input: &str) -> Parsed<'_, &str> {
-    take_while1(|c: char| matches!(c, '!'..='<' | '>'..='~') || is_utf8_non_ascii(c)).parse(input)
+    run(VALUE).parse(input)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Free text and words in commands.
 
-use super::{Malformed, into_static};
+use super::{Malformed, class::is_utf8_non_ascii, into_static};
 use alloc::borrow::Cow;
 use core::{
     fmt,
@@ -21,7 +21,7 @@ impl<'b> Text<'b> {
     /// # Errors
     /// [`Malformed`] if a control character is in it.
     pub fn parse(text: &'b str) -> Result<Self, Malformed> {
-        if text.chars().all(|c| matches!(c, ' '..='~') || super::is_utf8_non_ascii(c)) {
+        if text.chars().all(|c| matches!(c, ' '..='~') || is_utf8_non_ascii(c)) {
             Ok(Self(Cow::Borrowed(text)))
         } else {
             Err(Malformed::of("text"))
