@@ -1,0 +1,77 @@
+//! One suite of dialogues over real sockets: on smol, on tokio, and on plain threads around the
+//! machine. What is said and what is delivered must be equal.
+
+mod threads;
+
+use smtp_driver::{Listener, Service, Spawn};
+use smtp_server_smol::Smol;
+use smtp_server_tokio::Tokio;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    thread,
+};
+use testkit::{dialogue::Transcript, policy::Policy, suite};
+
+type Said = Vec<(&'static str, Transcript)>;
+
+fn loopback() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, 0).into()
+}
+
+/// Serves until the suite is through.
+async fn serve<R: Spawn>(
+    runtime: R,
+    listener: impl Listener,
+    address: SocketAddr,
+    policy: Policy,
+) -> Said {
+    let service = Service::new(suite::config()).unwrap().credentials(policy.clone());
+    let server = smtp_driver::Server::new(runtime, service, policy);
+    let stop = server.stop();
+    let client = thread::spawn(move || {
+        let said = suite::run(address);
+        stop.stop();
+        said
+    });
+    server.run(listener).await;
+    client.join().unwrap()
+}
+
+fn on_smol(policy: Policy) -> Said {
+    smol::block_on(async {
+        let listener = smtp_server_smol::TcpListener::bind(loopback()).unwrap();
+        let address = listener.local_addr().unwrap();
+        serve(Smol::new(), listener, address, policy).await
+    })
+}
+
+fn on_tokio(policy: Policy) -> Said {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let listener = smtp_server_tokio::TcpListener::bind(loopback()).unwrap();
+        let address = listener.local_addr().unwrap();
+        serve(Tokio::new(), listener, address, policy).await
+    })
+}
+
+fn on_threads(policy: Policy) -> Said {
+    let listener = std::net::TcpListener::bind(loopback()).unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || threads::serve(&listener, &suite::config(), &policy));
+    suite::run(address)
+}
+
+#[test]
+fn transcripts_and_messages_are_the_same_on_smol_on_tokio_and_on_threads() {
+    let smol = on_with(on_smol);
+    assert_eq!(smol.len(), suite::DIALOGUES.len());
+    assert_eq!(smol, on_with(on_tokio));
+    assert_eq!(smol, on_with(on_threads));
+}
+
+fn on_with(run: impl FnOnce(Policy) -> Said) -> Said {
+    let policy = Policy::new();
+    let said = run(policy.clone());
+    assert_eq!(policy.delivered(), suite::delivered());
+    said
+}
