@@ -3,9 +3,7 @@
 use smtp_proto::{
     Class, EnhancedCode, Instant, Limits,
     ext::Extensions,
-    server::{
-        BareLineEnding, Event, Mode, Pending, ServerConfig, ServerConnection, Stale, op,
-    },
+    server::{BareLineEnding, Event, Mode, Pending, ServerConfig, ServerConnection, Stale, op},
     wire::{Accepted, Host, Mechanism, Refused},
 };
 use std::sync::Arc;

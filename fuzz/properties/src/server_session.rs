@@ -8,7 +8,7 @@ use crate::{
 use smtp_proto::{
     CloseReason, Instant, Limits, Need, Step,
     server::{BareLineEnding, Event, Mode, ServerConfig, ServerConnection, Start},
-    wire::{Refused, MAX_REPLY},
+    wire::{MAX_REPLY, Refused},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -97,6 +97,8 @@ struct Session {
     closed: Option<CloseReason>,
     /// A body runs.
     in_body: bool,
+    /// A body was discarded by us: nothing more of it may come, but the `Reset`.
+    discarded: bool,
     /// `BodyEnd` or the first `Delivery` was seen, and the transaction's `Reset` not yet.
     in_transaction: bool,
 }
@@ -116,6 +118,7 @@ impl Session {
             ended: false,
             closed: None,
             in_body: false,
+            discarded: false,
             in_transaction: false,
         }
     }
@@ -181,6 +184,11 @@ impl Session {
     }
 
     fn handle(&mut self, event: Event<'_>) {
+        let of_a_body = matches!(
+            event,
+            Event::Body(_) | Event::BodyEnd { .. } | Event::Delivery { .. } | Event::BodyAborted(_)
+        );
+        assert!(!(of_a_body && self.discarded), "{event:?} of a body that was discarded");
         match &event {
             Event::Body(piece) => {
                 assert!(self.in_transaction, "a body outside a transaction");
@@ -199,6 +207,7 @@ impl Session {
                 assert!(self.in_transaction, "a reset outside a transaction");
                 self.in_transaction = false;
                 self.in_body = false;
+                self.discarded = false;
             }
             Event::Mail { .. } => {
                 assert!(!self.in_transaction, "a transaction inside a transaction");
@@ -252,7 +261,8 @@ impl Session {
             2 => {
                 let ran = self.connection.discard_body(&Refused::CONTENT);
                 assert!(ran || !self.in_body, "a body runs");
-                // Its end is the `Reset` that follows.
+                self.discarded |= ran;
+                self.in_body = false;
             }
             3 => self.connection.release(),
             4 => self.next = Answer::Disconnect,
