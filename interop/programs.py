@@ -61,6 +61,8 @@ def swaks(*options, program=("swaks",)):
     """swaks with `options`."""
 
     def deliver(port, file, to):
+        # swaks puts a CRLF of its own behind the data.
+        file.write_bytes(file.read_bytes().removesuffix(b"\r\n"))
         output = run(
             [*program, "--server", "127.0.0.1", "--port", port, "--helo", "client.example",
              "--from", SENDER, "--to", to, "--data", f"@{file}", "--timeout", "20", *options]
