@@ -2,7 +2,7 @@
 //!
 //! An extension says when it is offered, how it appears in the EHLO answer, and how its parameters
 //! of MAIL and RCPT parse into the typed fields of [`Mail`] and [`Rcpt`]. To add one: write its
-//! file, and add it to [`ALL`].
+//! file, and add it to `ALL`.
 
 mod auth;
 mod chunking;
