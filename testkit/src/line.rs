@@ -2,9 +2,10 @@
 
 use smtp_driver::{Runtime, Stream, Timer};
 use std::{
-    future::{Future, poll_fn, ready},
+    future::{self, Future, poll_fn},
     io::{self, IoSlice, Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
+    task::{Poll, ready},
     time::Duration,
 };
 
@@ -38,12 +39,14 @@ pub trait Line {
 pub struct StreamLine<S, R> {
     stream: S,
     runtime: R,
+    /// Read while a write had to wait, so that two narrow pipes cannot block each other.
+    stash: Vec<u8>,
 }
 
 impl<S: Stream, R: Runtime> StreamLine<S, R> {
     /// The client's end of a connection is `stream`.
     pub fn new(stream: S, runtime: R) -> Self {
-        Self { stream, runtime }
+        Self { stream, runtime, stash: Vec::new() }
     }
 }
 
@@ -51,13 +54,35 @@ impl<S: Stream, R: Runtime> Line for StreamLine<S, R> {
     async fn write(&mut self, mut octets: &[u8]) -> io::Result<()> {
         while !octets.is_empty() {
             let bufs = [IoSlice::new(octets)];
-            let n = poll_fn(|cx| self.stream.poll_write_vectored(cx, &bufs)).await?;
+            let n = poll_fn(|cx| {
+                let written = self.stream.poll_write_vectored(cx, &bufs);
+                let mut buf = [0; 512];
+                match written {
+                    Poll::Pending => match ready!(self.stream.poll_read(cx, &mut buf)) {
+                        // The server has closed its side, and may still read.
+                        Ok(0) => Poll::Pending,
+                        Ok(n) => {
+                            self.stash.extend_from_slice(&buf[..n]);
+                            Poll::Ready(Ok(0))
+                        }
+                        Err(error) => Poll::Ready(Err(error)),
+                    },
+                    written => written,
+                }
+            })
+            .await?;
             octets = &octets[n..];
         }
         Ok(())
     }
 
     async fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if !self.stash.is_empty() {
+            let n = buf.len().min(self.stash.len());
+            buf[..n].copy_from_slice(&self.stash[..n]);
+            self.stash.drain(..n);
+            return Ok(n);
+        }
         poll_fn(|cx| self.stream.poll_read(cx, buf)).await
     }
 
@@ -93,18 +118,18 @@ impl SocketLine {
 
 impl Line for SocketLine {
     fn write(&mut self, octets: &[u8]) -> impl Future<Output = io::Result<()>> {
-        ready(self.0.write_all(octets))
+        future::ready(self.0.write_all(octets))
     }
 
     fn read(&mut self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
-        ready(self.0.read(buf))
+        future::ready(self.0.read(buf))
     }
 
     fn finish(&mut self) -> impl Future<Output = io::Result<()>> {
-        ready(self.0.shutdown(Shutdown::Write))
+        future::ready(self.0.shutdown(Shutdown::Write))
     }
 
     fn pass(&mut self, _: Duration) -> impl Future<Output = io::Result<()>> {
-        ready(Err(io::ErrorKind::Unsupported.into()))
+        future::ready(Err(io::ErrorKind::Unsupported.into()))
     }
 }
