@@ -1,4 +1,5 @@
 //! MAIL and RCPT, line by line: what is taken, and with which codes the rest is refused.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use smtp_proto::{
     Limits, SyntaxFault, Violation,

@@ -1,4 +1,5 @@
 //! What can be built can be written and read back; what cannot be read is an error, never a panic.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use proptest::{collection::vec, option, prelude::*};
 use smtp_proto::{

@@ -9,10 +9,13 @@ use smtp_proto::{
 use std::sync::Arc;
 
 /// The moment at which the properties that need no time happen.
-pub(crate) const NOW: Instant = Instant::from_secs(1);
+pub const NOW: Instant = Instant::from_secs(1);
 
-/// A configuration with every extension switched on.
-pub(crate) fn config(
+/// A configuration of a server called `mx.example`.
+///
+/// # Panics
+/// Never: the name is one.
+pub fn config(
     mode: Mode,
     extensions: Extensions,
     limits: Limits,
@@ -28,7 +31,7 @@ pub(crate) fn config(
 }
 
 /// Every extension but STARTTLS.
-pub(crate) fn extensions() -> Extensions {
+pub fn extensions() -> Extensions {
     Extensions::new()
         .smtputf8()
         .chunking()
@@ -40,7 +43,7 @@ pub(crate) fn extensions() -> Extensions {
 
 /// What to say to a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub enum Answer {
     /// The plain yes; a challenge to the first question of an AUTH exchange.
     Yes,
     /// A yes in words of our own where there is one.
@@ -55,7 +58,7 @@ macro_rules! questions {
     ($($kind:ident),*) => {
         /// An open question of any kind.
         #[derive(Debug)]
-        pub(crate) enum Question {
+        pub enum Question {
             $(
                 #[doc = concat!("See [`op::", stringify!($kind), "`].")]
                 $kind(Pending<op::$kind>),
@@ -64,7 +67,7 @@ macro_rules! questions {
 
         impl Question {
             /// Whether the machine still waits for the answer.
-            pub(crate) fn is_waiting(&self, connection: &ServerConnection) -> bool {
+            pub fn is_waiting(&self, connection: &ServerConnection) -> bool {
                 match self {
                     $(Self::$kind(pending) => connection.is_waiting(pending),)*
                 }
@@ -86,7 +89,7 @@ fn words() -> Accepted<'static> {
 
 impl Question {
     /// The question in `event`, or the event itself if it asks nothing.
-    pub(crate) fn of(event: Event<'_>) -> Result<Self, Event<'_>> {
+    pub fn of(event: Event<'_>) -> Result<Self, Event<'_>> {
         Ok(match event {
             Event::Connect(pending) => Self::Connect(pending),
             Event::Hello { pending, .. } => Self::Hello(pending),
@@ -108,11 +111,10 @@ impl Question {
     }
 
     /// Answers the question.
-    pub(crate) fn answer(
-        self,
-        connection: &mut ServerConnection,
-        answer: Answer,
-    ) -> Result<(), Stale> {
+    ///
+    /// # Errors
+    /// [`Stale`]: the question was no longer open.
+    pub fn answer(self, connection: &mut ServerConnection, answer: Answer) -> Result<(), Stale> {
         // The kinds that take a plain yes or no, and those that also take words.
         macro_rules! plain {
             ($pending:expr) => {
@@ -161,7 +163,10 @@ impl Question {
 }
 
 /// Takes all the output there is.
-pub(crate) fn drain(connection: &mut ServerConnection, into: &mut Vec<u8>) {
+///
+/// # Panics
+/// If the machine offers no octets instead of nothing.
+pub fn drain(connection: &mut ServerConnection, into: &mut Vec<u8>) {
     while let Some(output) = connection.poll_transmit() {
         assert!(!output.is_empty(), "output of no octets");
         let n = output.len();
@@ -172,7 +177,10 @@ pub(crate) fn drain(connection: &mut ServerConnection, into: &mut Vec<u8>) {
 
 /// A plain yes to what the machine asks for `script`, a session that leaves it where a property
 /// begins. Gives the output.
-pub(crate) fn lead(connection: &mut ServerConnection, script: &[u8]) -> Vec<u8> {
+///
+/// # Panics
+/// If the script leads anywhere but to a command line.
+pub fn lead(connection: &mut ServerConnection, script: &[u8]) -> Vec<u8> {
     use smtp_proto::{Need, Step};
     let mut output = Vec::new();
     let mut input = script;

@@ -6,7 +6,7 @@
 
 mod command;
 mod dot_oracle;
-mod embedder;
+pub mod embedder;
 mod replies;
 mod server_session;
 mod split;

@@ -169,7 +169,10 @@ impl ServerConnection {
     pub(super) fn poll_swallow<'b>(&mut self, input: &mut &'b [u8]) -> Option<Step<Event<'b>>> {
         if self.message.chunk > 0 {
             return match self.take_chunk(input) {
-                Ok(octets) => self.swallow(octets.len()),
+                Ok(octets) => {
+                    self.swallow(octets.len());
+                    None
+                }
                 Err(step) => step,
             };
         }
@@ -212,34 +215,38 @@ impl ServerConnection {
     fn deliver<'b>(&mut self, octets: &'b [u8]) -> Option<Step<Event<'b>>> {
         const LONG_LINE: Refused<'static> = Refused::known(554, 6, 0, "A text line is too long");
         if self.message.refused {
-            return self.swallow(octets.len());
+            self.swallow(octets.len());
+            return None;
         }
         let limits = self.config.limits;
         let room = limits.message.saturating_sub(self.session.size);
-        let taken = usize::try_from(room).unwrap_or(usize::MAX).min(octets.len());
-        // Exactly the octets up to the limit are delivered, however the input was cut.
+        let fitting = usize::try_from(room).unwrap_or(usize::MAX).min(octets.len());
+        let taken = match limits.text_line {
+            Some(most) => self.message.lines.take(&octets[..fitting], most),
+            None => fitting,
+        };
+        // Exactly the octets up to a limit are delivered, however the input was cut.
         let (octets, over) = octets.split_at(taken);
-        if limits.text_line.is_some_and(|most| !self.message.lines.within(octets, most)) {
-            self.refuse_message(Violation::TextLineTooLong, Aborted::TextLineTooLong, &LONG_LINE);
-            return self.swallow(octets.len() + over.len());
+        self.session.size += taken as u64;
+        if taken < fitting {
+            let line = Violation::TextLineTooLong;
+            self.refuse_message(line, Aborted::TextLineTooLong, &LONG_LINE);
+        } else if !over.is_empty() {
+            let large = Violation::MessageTooLarge;
+            self.refuse_message(large, Aborted::TooLarge, &Refused::TOO_LARGE);
         }
-        self.session.size += octets.len() as u64;
-        if !over.is_empty() {
-            self.refuse_message(Violation::MessageTooLarge, Aborted::TooLarge, &Refused::TOO_LARGE);
-            self.swallow::<()>(over.len());
-        }
+        self.swallow(over.len());
         (!octets.is_empty()).then_some(Step::Event(Event::Body(octets)))
     }
 
     /// Octets of a refused message: a bounded number of them.
-    fn swallow<E>(&mut self, n: usize) -> Option<Step<E>> {
+    fn swallow(&mut self, n: usize) {
         self.message.swallowed = self.message.swallowed.saturating_add(n as u64);
         if self.message.swallowed > self.config.limits.swallow {
             self.replies.release_held();
             self.notices.violation.get_or_insert(Violation::Flood);
             self.close(CloseReason::Violations, Aborted::Closed);
         }
-        None
     }
 
     /// The end of a message that was refused on its way.
