@@ -1,0 +1,101 @@
+//! AUTH, by rsasl, inside TLS.
+
+use crate::{
+    harness::{Connection, Plan, plain_service},
+    tls::{TlsClient, authority},
+};
+use smtp_proto::{Timeouts, wire::Base64};
+
+fn with_client(test: impl FnOnce(&Connection, &mut TlsClient<'_>)) {
+    let (authority, acceptor) = authority();
+    let service = plain_service().implicit_tls(acceptor);
+    let connection = Connection::with(Plan::default(), service, 1 << 20, |stream| stream);
+    let mut client = TlsClient::new(&connection, &authority);
+    client.receive();
+    client.send("EHLO client.example\r\n");
+    test(&connection, &mut client);
+}
+
+fn base64(octets: &str) -> String {
+    Base64::encode(octets.as_bytes()).as_str().to_owned()
+}
+
+fn plain(name: &str, password: &str) -> String {
+    format!("AUTH PLAIN {}\r\n", base64(&format!("\0{name}\0{password}")))
+}
+
+#[test]
+fn plain_with_an_initial_response_authenticates() {
+    with_client(|connection, client| {
+        assert!(client.send(&plain("user", "pass")).starts_with("235 2.7.0"));
+        assert!(connection.noted("authenticated user"));
+        assert!(client.send(&plain("user", "pass")).starts_with("503 "));
+    });
+}
+
+#[test]
+fn plain_without_one_is_asked_with_an_empty_challenge() {
+    with_client(|connection, client| {
+        assert_eq!(client.send("AUTH PLAIN\r\n"), "334 \r\n");
+        let response = base64("\0user\0pass") + "\r\n";
+        assert!(client.send(&response).starts_with("235 "));
+        assert!(connection.noted("authenticated user"));
+    });
+}
+
+#[test]
+fn login_asks_for_name_and_password() {
+    with_client(|connection, client| {
+        assert_eq!(client.send("AUTH LOGIN\r\n"), "334 VXNlcm5hbWU6\r\n");
+        assert_eq!(client.send(&(base64("user") + "\r\n")), "334 UGFzc3dvcmQ6\r\n");
+        assert!(client.send(&(base64("pass") + "\r\n")).starts_with("235 "));
+        assert!(connection.noted("authenticated user"));
+    });
+}
+
+#[test]
+fn an_unknown_user_and_a_wrong_password_are_told_the_same() {
+    with_client(|connection, client| {
+        let unknown = client.send(&plain("nobody", "pass"));
+        let wrong = client.send(&plain("user", "wrong"));
+        assert!(wrong.starts_with("535 5.7.8"), "{wrong}");
+        assert_eq!(unknown, wrong);
+        assert!(!connection.notes().iter().any(|note| note.starts_with("authenticated")));
+    });
+}
+
+#[test]
+fn what_cannot_be_checked_now_is_454_and_what_is_not_known_504() {
+    with_client(|_, client| {
+        assert!(client.send(&plain("broken", "pass")).starts_with("454 4.7.0"));
+        assert!(client.send("AUTH CRAM-MD5\r\n").starts_with("504 5.5.4"));
+    });
+}
+
+#[test]
+fn a_cancelled_exchange_leaves_nothing_behind() {
+    with_client(|_, client| {
+        client.send("AUTH LOGIN\r\n");
+        client.send(&(base64("user") + "\r\n"));
+        assert!(client.send("*\r\n").starts_with("501 "));
+        assert_eq!(client.send("AUTH LOGIN\r\n"), "334 VXNlcm5hbWU6\r\n");
+    });
+}
+
+#[test]
+fn a_check_that_takes_too_long_is_454() {
+    with_client(|connection, client| {
+        assert_eq!(client.send(&plain("slow", "pass")), "");
+        connection.runtime.run_for(Timeouts::default().decision);
+        let reply = client.send("NOOP\r\n");
+        assert!(reply.starts_with("454 ") && reply.contains("\r\n250 "), "{reply}");
+    });
+}
+
+#[test]
+fn passwords_show_in_no_debug_form() {
+    let password = smtp_proto::Secret::new("hunter2".to_owned());
+    assert!(!format!("{password:?}").contains("hunter2"));
+    let service = format!("{:?}", plain_service());
+    assert!(service.contains("credentials: false"), "{service}");
+}
