@@ -205,7 +205,6 @@ def programs(cache):
             Program("smtplib STARTTLS", python(tls=True)),
             Program("smtplib 8BITMIME", python(options=["BODY=8BITMIME"]), eight_bit=True),
             Program("smtplib SMTPUTF8", python(options=utf8), to=UTF8_USER, eight_bit=True),
-            Program("smtplib SIZE", python(tls=True, options=["SIZE=40000"])),
         ],
         "node": [
             Program("nodemailer", nodemailer(cache)),
