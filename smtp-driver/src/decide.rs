@@ -22,8 +22,8 @@ use std::{
 };
 
 /// Awaits the verdict on `pending`; `None` if the question is moot before there is one.
-pub(crate) async fn decide<S: Stream, R: Runtime, P: Future<Output = ()> + Send, O: op::Op, T>(
-    link: &mut Link<S, R, P>,
+pub(crate) async fn decide<S: Stream, R: Runtime, O: op::Op, T>(
+    link: &mut Link<'_, S, R>,
     ahead: &mut Ahead<'_>,
     pending: &Pending<O>,
     mut verdict: Pin<&mut (impl Future<Output = T> + ?Sized)>,
@@ -40,8 +40,8 @@ pub(crate) async fn decide<S: Stream, R: Runtime, P: Future<Output = ()> + Send,
 
 /// Awaits a verdict to its end, even when its question is moot or the stream is broken: what it
 /// does, such as a commit, must not be cut off half-way.
-pub(crate) async fn complete<S: Stream, R: Runtime, P: Future<Output = ()> + Send, T>(
-    link: &mut Link<S, R, P>,
+pub(crate) async fn complete<S: Stream, R: Runtime, T>(
+    link: &mut Link<'_, S, R>,
     ahead: &mut Ahead<'_>,
     mut verdict: Pin<&mut impl Future<Output = T>>,
 ) -> (T, io::Result<()>) {
@@ -116,9 +116,9 @@ impl<'h, 'b: 'h, H: Handler> RcptGroup<'h, 'b, H> {
     }
 
     /// Asks the handler about one more recipient.
-    pub(crate) fn ask<S: Stream, R: Runtime, P: Future<Output = ()> + Send>(
+    pub(crate) fn ask<S: Stream, R: Runtime>(
         &mut self,
-        link: &Link<S, R, P>,
+        link: &Link<'_, S, R>,
         rcpt: Rcpt<'b>,
         pending: Pending<op::Rcpt>,
     ) {
@@ -132,9 +132,9 @@ impl<'h, 'b: 'h, H: Handler> RcptGroup<'h, 'b, H> {
 
     /// Decides all that was asked and all further RCPT commands that the machine hands out
     /// meanwhile, and adds those accepted to `envelope`.
-    pub(crate) async fn run<S: Stream, R: Runtime, P: Future<Output = ()> + Send>(
+    pub(crate) async fn run<S: Stream, R: Runtime>(
         mut self,
-        link: &mut Link<S, R, P>,
+        link: &mut Link<'_, S, R>,
         envelope: &mut Envelope<H::Recipient>,
         unread: &mut &'b [u8],
         ahead: &mut Ahead<'_>,
@@ -190,9 +190,9 @@ impl<'h, 'b: 'h, H: Handler> RcptGroup<'h, 'b, H> {
 
     /// Takes the RCPT commands that the machine hands out; it keeps to its own bound. False when
     /// it is other tasks' turn.
-    fn take_more<S: Stream, R: Runtime, P: Future<Output = ()> + Send>(
+    fn take_more<S: Stream, R: Runtime>(
         &mut self,
-        link: &mut Link<S, R, P>,
+        link: &mut Link<'_, S, R>,
         unread: &mut &'b [u8],
     ) -> bool {
         loop {
@@ -213,10 +213,10 @@ impl<'h, 'b: 'h, H: Handler> RcptGroup<'h, 'b, H> {
     }
 
     /// Polls the open questions and answers those decided; whether there was one.
-    fn poll_answers<S: Stream, R: Runtime, P: Future<Output = ()> + Send>(
+    fn poll_answers<S: Stream, R: Runtime>(
         &mut self,
         cx: &mut Context<'_>,
-        link: &mut Link<S, R, P>,
+        link: &mut Link<'_, S, R>,
     ) -> bool {
         let mut answered = false;
         for slot in &mut self.slots {

@@ -21,6 +21,7 @@
 //! An idle connection costs its future, and nothing else: no receive buffer, no send buffer.
 #![forbid(unsafe_code)]
 
+mod auth;
 mod clock;
 mod decide;
 mod handler;

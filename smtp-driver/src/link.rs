@@ -20,12 +20,12 @@ use std::{
 /// Events that one wake-up may handle before other tasks get their turn.
 const BUDGET: u32 = 64;
 
-pub(crate) struct Link<S, R: Runtime, P> {
+pub(crate) struct Link<'s, S, R: Runtime> {
     pub(crate) conn: ServerConnection,
     pub(crate) pump: Pump<S>,
     clock: Clock<R>,
     /// The stop signal, until it has been heard.
-    stop: Option<Pin<Box<P>>>,
+    stop: Option<Pin<Box<dyn Future<Output = ()> + Send + 's>>>,
     budget: u32,
 }
 
@@ -47,8 +47,13 @@ enum Closing {
     Drain,
 }
 
-impl<S: Stream, R: Runtime, P: Future<Output = ()> + Send> Link<S, R, P> {
-    pub(crate) fn new(conn: ServerConnection, stream: S, runtime: R, stop: P) -> Self {
+impl<'s, S: Stream, R: Runtime> Link<'s, S, R> {
+    pub(crate) fn new(
+        conn: ServerConnection,
+        stream: S,
+        runtime: R,
+        stop: impl Future<Output = ()> + Send + 's,
+    ) -> Self {
         Self {
             conn,
             pump: Pump::new(stream),

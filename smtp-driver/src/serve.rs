@@ -22,14 +22,14 @@ use std::{future::Future, io};
 /// Only those of the stream, and octets that are not TLS where TLS should be. What the peer does
 /// wrong is a [`CloseReason`]. A handler whose transaction an error cuts off is told `aborted` and
 /// `reset` all the same.
-pub fn serve<S: Stream, R: Runtime, H: Handler>(
+pub fn serve<'s, S: Stream + 's, R: Runtime, H: Handler + 's>(
     stream: S,
     peer: Peer,
     runtime: R,
     service: Service,
     handler: H,
-    stop: impl Future<Output = ()> + Send,
-) -> impl Future<Output = io::Result<CloseReason>> + Send {
+    stop: impl Future<Output = ()> + Send + 's,
+) -> impl Future<Output = io::Result<CloseReason>> + Send + 's {
     // Made here and not in the future, which would keep its arguments beside what is made of them.
     let conn = ServerConnection::new(service.config().clone(), service.start());
     let mut link = Link::new(conn, stream, runtime, stop);
@@ -49,8 +49,8 @@ pub fn serve<S: Stream, R: Runtime, H: Handler>(
     }
 }
 
-async fn converse<S: Stream, R: Runtime, H: Handler, P: Future<Output = ()> + Send>(
-    link: &mut Link<S, R, P>,
+async fn converse<S: Stream, R: Runtime, H: Handler>(
+    link: &mut Link<'_, S, R>,
     talk: &mut Talk<H>,
     service: &Service,
 ) -> io::Result<CloseReason> {

@@ -6,22 +6,16 @@ use crate::{
     link::{Link, Woken},
     recv_buffer::Ahead,
     runtime::Runtime,
-    sasl::{Checked, Exchange, Progress},
+    sasl::Exchange,
     service::Service,
     stream::Stream,
 };
 use smtp_proto::{
-    CloseReason, Need, Secret, Step,
+    CloseReason, Need, Step,
     server::{Aborted, Event, Pending, ResetCause, op},
-    wire::{Base64, Mail, Rcpt, Refused},
+    wire::{Mail, Rcpt, Refused},
 };
-use std::{
-    convert::Infallible,
-    future::{Future, poll_fn},
-    io,
-    pin::pin,
-    task::Poll,
-};
+use std::{convert::Infallible, future::poll_fn, io, pin::pin, task::Poll};
 
 /// Pieces of a message that one call of the handler takes at most.
 const PIECES: usize = 16;
@@ -31,7 +25,8 @@ pub(crate) struct Talk<H: Handler> {
     pub(crate) handler: H,
     peer: Peer,
     envelope: Option<Envelope<H::Recipient>>,
-    exchange: Option<Box<Exchange>>,
+    /// An AUTH exchange under way.
+    pub(crate) exchange: Option<Box<Exchange>>,
     /// The handler has got a part of a message whose end it has not heard of.
     in_body: bool,
     /// The handler refused the message when the machine had all of it already.
@@ -51,9 +46,9 @@ impl<H: Handler> Talk<H> {
     }
 
     /// Talks on while there is something to read. Holds a receive buffer while it runs.
-    pub(crate) async fn go_on<S: Stream, R: Runtime, P: Future<Output = ()> + Send>(
+    pub(crate) async fn go_on<S: Stream, R: Runtime>(
         &mut self,
-        link: &mut Link<S, R, P>,
+        link: &mut Link<'_, S, R>,
         service: &Service,
     ) -> io::Result<Pause> {
         let mut recv = service.buffers().lend();
@@ -98,9 +93,9 @@ impl<H: Handler> Talk<H> {
     }
 
     /// Handles events until the machine needs something.
-    async fn events<'b, S: Stream, R: Runtime, P: Future<Output = ()> + Send>(
+    async fn events<'b, S: Stream, R: Runtime>(
         &mut self,
-        link: &mut Link<S, R, P>,
+        link: &mut Link<'_, S, R>,
         service: &Service,
         unread: &mut &'b [u8],
         ahead: &mut Ahead<'_>,
@@ -132,11 +127,7 @@ impl<H: Handler> Talk<H> {
         }
     }
 
-    async fn body<S: Stream, R: Runtime, P: Future<Output = ()> + Send>(
-        &mut self,
-        link: &mut Link<S, R, P>,
-        pieces: &[&[u8]],
-    ) {
+    async fn body<S: Stream, R: Runtime>(&mut self, link: &mut Link<'_, S, R>, pieces: &[&[u8]]) {
         if self.refusal.is_some() {
             return;
         }
@@ -149,9 +140,9 @@ impl<H: Handler> Talk<H> {
         }
     }
 
-    async fn event<'b, S: Stream, R: Runtime, P: Future<Output = ()> + Send>(
+    async fn event<'b, S: Stream, R: Runtime>(
         &mut self,
-        link: &mut Link<S, R, P>,
+        link: &mut Link<'_, S, R>,
         service: &Service,
         event: Event<'b>,
         unread: &mut &'b [u8],
@@ -179,15 +170,7 @@ impl<H: Handler> Talk<H> {
                 return self.handshake(link, service, pending, residue).await;
             }
             Event::Auth { mechanism, initial, pending } => {
-                match service.passwords().and_then(|_| Exchange::new(&mechanism)) {
-                    None => link.conn.refuse(pending, &Refused::NO_SUCH_MECHANISM).map(|()| 504),
-                    Some(mut exchange) => {
-                        let initial = initial.map(|it| it.expose().decode());
-                        let progress = exchange.begin(initial.as_deref());
-                        let exchange = Box::new(exchange);
-                        return self.auth(link, service, ahead, exchange, progress, pending).await;
-                    }
-                }
+                return self.begin_auth(link, service, ahead, &mechanism, initial, pending).await;
             }
             Event::AuthResponse { data, pending } => {
                 return self.auth_response(link, service, ahead, data, pending).await;
@@ -262,9 +245,9 @@ impl<H: Handler> Talk<H> {
         Ok(())
     }
 
-    async fn connect<S: Stream, R: Runtime, P: Future<Output = ()> + Send>(
+    async fn connect<S: Stream, R: Runtime>(
         &mut self,
-        link: &mut Link<S, R, P>,
+        link: &mut Link<'_, S, R>,
         service: &Service,
         pending: Pending<op::Connect>,
         ahead: &mut Ahead<'_>,
@@ -290,11 +273,7 @@ impl<H: Handler> Talk<H> {
 
     /// Shows the machine what was read ahead of its answer, when nothing older is unread. It
     /// consumes none of it.
-    fn show_ahead<S: Stream, R: Runtime, P: Future<Output = ()> + Send>(
-        &mut self,
-        link: &mut Link<S, R, P>,
-        ahead: &Ahead<'_>,
-    ) {
+    fn show_ahead<S: Stream, R: Runtime>(&mut self, link: &mut Link<'_, S, R>, ahead: &Ahead<'_>) {
         if ahead.octets().is_empty() {
             return;
         }
@@ -307,9 +286,9 @@ impl<H: Handler> Talk<H> {
         }
     }
 
-    async fn handshake<S: Stream, R: Runtime, P: Future<Output = ()> + Send>(
+    async fn handshake<S: Stream, R: Runtime>(
         &mut self,
-        link: &mut Link<S, R, P>,
+        link: &mut Link<'_, S, R>,
         service: &Service,
         pending: Pending<op::Handshake>,
         residue: bool,
@@ -334,77 +313,9 @@ impl<H: Handler> Talk<H> {
         Ok(())
     }
 
-    async fn auth_response<S: Stream, R: Runtime, P: Future<Output = ()> + Send>(
+    async fn mail<S: Stream, R: Runtime>(
         &mut self,
-        link: &mut Link<S, R, P>,
-        service: &Service,
-        ahead: &mut Ahead<'_>,
-        data: Secret<Base64<'_>>,
-        pending: Pending<op::Auth>,
-    ) -> io::Result<()> {
-        let Some(mut exchange) = self.exchange.take() else {
-            link.conn.refuse(pending, &Refused::AUTH_TRY_LATER).ok();
-            return Ok(());
-        };
-        let progress = exchange.respond(&data.expose().decode());
-        self.auth(link, service, ahead, exchange, progress, pending).await
-    }
-
-    async fn auth<S: Stream, R: Runtime, P: Future<Output = ()> + Send>(
-        &mut self,
-        link: &mut Link<S, R, P>,
-        service: &Service,
-        ahead: &mut Ahead<'_>,
-        exchange: Box<Exchange>,
-        progress: Progress,
-        pending: Pending<op::Auth>,
-    ) -> io::Result<()> {
-        let asked = link.now();
-        let (identity, password) = match progress {
-            Progress::Challenge(challenge) => {
-                if link.conn.challenge(pending, &challenge).is_ok() {
-                    self.exchange = Some(exchange);
-                }
-                return Ok(());
-            }
-            Progress::Malformed => {
-                if link.conn.refuse(pending, &Refused::AUTH_FAILED).is_ok() {
-                    self.handler.replied(Refused::AUTH_FAILED.code(), link.since(asked));
-                }
-                return Ok(());
-            }
-            Progress::Check(identity, password) => (identity, password),
-        };
-        let checked = match service.passwords() {
-            None => Some(Checked::Unavailable),
-            Some(credentials) => {
-                let mut check = credentials.check(&identity, password.expose());
-                decide(link, ahead, &pending, check.as_mut()).await?
-            }
-        };
-        let replied = match checked {
-            None => return Ok(()),
-            Some(Checked::Right) => {
-                let accepted = link.conn.accept(pending);
-                if accepted.is_ok() {
-                    self.handler.authenticated(link.conn.session(), &identity);
-                }
-                accepted.map(|()| 235)
-            }
-            Some(Checked::Wrong) => link.conn.refuse(pending, &Refused::AUTH_FAILED).map(|()| 535),
-            Some(Checked::Unavailable) => {
-                link.conn.refuse(pending, &Refused::AUTH_TRY_LATER).map(|()| 454)
-            }
-        };
-        if let Ok(code) = replied {
-            self.handler.replied(code, link.since(asked));
-        }
-        Ok(())
-    }
-
-    async fn mail<S: Stream, R: Runtime, P: Future<Output = ()> + Send>(
-        &mut self,
-        link: &mut Link<S, R, P>,
+        link: &mut Link<'_, S, R>,
         mail: Mail<'_>,
         pending: Pending<op::Mail>,
         ahead: &mut Ahead<'_>,
@@ -427,9 +338,9 @@ impl<H: Handler> Talk<H> {
         Ok(())
     }
 
-    async fn rcpt<'b, S: Stream, R: Runtime, P: Future<Output = ()> + Send>(
+    async fn rcpt<'b, S: Stream, R: Runtime>(
         &mut self,
-        link: &mut Link<S, R, P>,
+        link: &mut Link<'_, S, R>,
         rcpt: Rcpt<'b>,
         pending: Pending<op::Rcpt>,
         unread: &mut &'b [u8],
@@ -451,20 +362,14 @@ impl<H: Handler> Talk<H> {
     }
 
     /// The end of a message, or with LMTP the delivery to the recipient `index`.
-    async fn end<S, R, P, O>(
+    async fn end<S: Stream, R: Runtime, O: op::Worded + op::Refuse>(
         &mut self,
-        link: &mut Link<S, R, P>,
+        link: &mut Link<'_, S, R>,
         ahead: &mut Ahead<'_>,
         pending: Pending<O>,
         size: u64,
         index: Option<usize>,
-    ) -> io::Result<()>
-    where
-        S: Stream,
-        R: Runtime,
-        P: Future<Output = ()> + Send,
-        O: op::Worded + op::Refuse,
-    {
+    ) -> io::Result<()> {
         self.in_body = false;
         let asked = link.now();
         let session = link.conn.session();

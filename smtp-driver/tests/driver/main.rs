@@ -1,5 +1,5 @@
 //! Sessions through the driver, in memory and in virtual time.
-#![allow(missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is how a test fails")]
 
 mod auth;
 mod decisions;
