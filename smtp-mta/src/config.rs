@@ -186,8 +186,11 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] says what is wrong, and where.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| ConfigError { path: path.into(), at: None, says: error.to_string() })?;
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError {
+            path: path.into(),
+            at: None,
+            says: error.to_string(),
+        })?;
         Self::parse(&text, path)
     }
 
@@ -307,7 +310,9 @@ fn size_limit<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
 
     let octets = from.deserialize_any(Octets)?;
     if octets < smtp_proto::Limits::MIN_MESSAGE {
-        return Err(de::Error::custom("at least 65536 octets must be allowed (RFC 5321 §4.5.3.1.7)"));
+        return Err(de::Error::custom(
+            "at least 65536 octets must be allowed (RFC 5321 §4.5.3.1.7)",
+        ));
     }
     Ok(octets)
 }

@@ -53,7 +53,8 @@ impl MaildirStore {
     ) -> io::Result<Self> {
         for mailbox in mailboxes {
             create(&mail, mailbox)?;
-            remove_abandoned(&mail.join(mailbox.as_str()).join("tmp"), &host, SystemTime::now())?;
+            let tmp = mail.join(mailbox.as_str()).join("tmp");
+            remove_abandoned(&tmp, |name| is_ours(name, &host), SystemTime::now())?;
         }
         Ok(Self(Arc::new(Inner { mail, host })))
     }
@@ -196,7 +197,11 @@ pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
 
 /// Removes the files of a `tmp` folder that nobody will complete: ours, since we have just started,
 /// and those that are old by the convention.
-pub(crate) fn remove_abandoned(tmp: &Path, host: &DomainName, now: SystemTime) -> io::Result<()> {
+pub(crate) fn remove_abandoned(
+    tmp: &Path,
+    is_ours: impl Fn(&str) -> bool,
+    now: SystemTime,
+) -> io::Result<()> {
     for entry in fs::read_dir(tmp)? {
         let entry = entry?;
         let metadata = entry.metadata()?;
@@ -204,7 +209,7 @@ pub(crate) fn remove_abandoned(tmp: &Path, host: &DomainName, now: SystemTime) -
             continue;
         }
         let old = now.duration_since(metadata.modified()?).is_ok_and(|age| age > ABANDONED);
-        if old || entry.file_name().to_str().is_some_and(|name| is_ours(name, host)) {
+        if old || entry.file_name().to_str().is_some_and(&is_ours) {
             fs::remove_file(entry.path())?;
         }
     }
@@ -282,7 +287,8 @@ mod tests {
             given.store.0.deliver(given.message(&["a"])).unwrap();
         }
         let entries = fs::read_dir(given.folder.path().join("mail/a/new")).unwrap();
-        let names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        let names: Vec<_> =
+            entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         assert_eq!(names.len(), 100);
         for name in names {
             assert!(is_ours(&name, &DomainName::localhost()), "{name}");
@@ -363,12 +369,13 @@ mod tests {
         fs::create_dir(tmp.join("folder")).unwrap();
         let host = DomainName::localhost();
 
-        remove_abandoned(&tmp, &host, SystemTime::now()).unwrap();
+        let ours_here = |name: &str| is_ours(name, &host);
+        remove_abandoned(&tmp, ours_here, SystemTime::now()).unwrap();
         assert!(!tmp.join(&ours).exists());
         assert!(tmp.join("1.other.elsewhere").exists());
 
         let later = SystemTime::now() + ABANDONED + Duration::from_secs(1);
-        remove_abandoned(&tmp, &host, later).unwrap();
+        remove_abandoned(&tmp, ours_here, later).unwrap();
         assert!(!tmp.join("1.other.elsewhere").exists());
         assert!(tmp.join("folder").exists());
     }

@@ -81,9 +81,10 @@ fn configure(arguments: &Arguments) -> Result<Config, Refusal> {
 fn check(arguments: &Arguments) -> Result<(), Refusal> {
     let config = configure(arguments)?;
     tls::check(&config.tls)?;
-    let file = arguments.config.as_ref().map_or("the built-in configuration".into(), |path| {
-        path.display().to_string()
-    });
+    let file = arguments
+        .config
+        .as_ref()
+        .map_or("the built-in configuration".into(), |path| path.display().to_string());
     print(&format!("{file} is right\n"));
     Ok(())
 }

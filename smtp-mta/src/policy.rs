@@ -26,7 +26,9 @@ pub enum BadName {
     #[error("the name of a mailbox must not start with a dot")]
     Dot,
     /// It would not be one folder, or is no name that a peer could send.
-    #[error("the name of a mailbox must not contain a slash, `@`, `<`, `>`, or a control character")]
+    #[error(
+        "the name of a mailbox must not contain a slash, `@`, `<`, `>`, or a control character"
+    )]
     Character,
 }
 

@@ -4,7 +4,7 @@ use crate::{
     config::{Certificate, Config, Listener, Role, TlsStart},
     data_dir::DataDir,
     maildir::{MaildirStore, remove_abandoned},
-    message_id::MessageIds,
+    message_id::{MessageId, MessageIds},
     policy::DomainName,
     session::{Receiver, Reception},
     tls,
@@ -78,16 +78,15 @@ impl Mta {
     /// A sentence that names the folder, file or address that cannot be used.
     pub fn start(config: &Config) -> Result<Self, Refusal> {
         let data = DataDir::open(&config.data_dir)?;
-        let acceptor =
-            Acceptor::new(tls::load(&config.tls, &config.hostname, &data.tls())?);
+        let acceptor = Acceptor::new(tls::load(&config.tls, &config.hostname, &data.tls())?);
         let recipients = config.recipients();
         let failed = |error: io::Error| {
             Refusal(format!("cannot use the data folder {}: {error}", config.data_dir.display()))
         };
         let mailboxes = recipients.mailboxes();
-        let store = MaildirStore::open(data.mail(), config.hostname.clone(), &mailboxes)
-            .map_err(failed)?;
-        remove_abandoned(&data.tmp(), &config.hostname, SystemTime::now()).map_err(failed)?;
+        let store =
+            MaildirStore::open(data.mail(), config.hostname.clone(), &mailboxes).map_err(failed)?;
+        remove_abandoned(&data.tmp(), MessageId::is_one, SystemTime::now()).map_err(failed)?;
         let reception = Reception {
             hostname: config.hostname.clone(),
             recipients,
@@ -172,8 +171,7 @@ impl Machine {
         let mut limits = Limits::default();
         limits.message = config.message_size_limit;
         let extensions = Extensions::new().smtputf8().chunking();
-        let builder =
-            ServerConfig::builder(Host::Domain(host.into_static())).limits(limits);
+        let builder = ServerConfig::builder(Host::Domain(host.into_static())).limits(limits);
         Ok(Self {
             starttls: builder.clone().extensions(extensions.clone().starttls()).build(),
             plain: builder.extensions(extensions).build(),

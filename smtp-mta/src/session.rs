@@ -215,12 +215,7 @@ impl<S: Store> Handler for Reading<S> {
         }
     }
 
-    async fn end(
-        &mut self,
-        _: Session,
-        envelope: &Envelope<MailboxName>,
-        size: u64,
-    ) -> Verdict {
+    async fn end(&mut self, _: Session, envelope: &Envelope<MailboxName>, size: u64) -> Verdict {
         let Some(Arriving { facts, spool }) = self.message.take() else {
             return Verdict::Refuse(Refused::TRY_LATER);
         };

@@ -106,12 +106,12 @@ impl Spool {
     async fn flush(&mut self) -> Result<(), StoreError> {
         let before = match self.file {
             Writer::None => None,
-            Writer::Busy(_) | Writer::Failed => Some(self.settle().await?.ok_or_else(|| {
-                StoreError {
+            Writer::Busy(_) | Writer::Failed => {
+                Some(self.settle().await?.ok_or_else(|| StoreError {
                     doing: "cannot write the message",
                     source: io::Error::other("an earlier write failed"),
-                }
-            })?),
+                })?)
+            }
         };
         let (file, size, spare) = match before {
             Some(Written { file, size, buffer }) => (Some(file), size, buffer),
@@ -209,9 +209,7 @@ impl TempFile {
     }
 
     pub(crate) fn append(&mut self, octets: &[u8]) -> Result<(), StoreError> {
-        self.file
-            .write_all(octets)
-            .map_err(StoreError::while_doing("cannot write the message"))
+        self.file.write_all(octets).map_err(StoreError::while_doing("cannot write the message"))
     }
 
     pub(crate) fn append_from(&mut self, from: &mut File) -> Result<(), StoreError> {

@@ -1,0 +1,182 @@
+//! A server in this process, and a client that speaks raw lines.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use smtp_mta::{
+    config::Config,
+    server::{Control, Mta},
+};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::{Shutdown, SocketAddr, TcpStream},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tempfile::TempDir;
+use tokio::{runtime::Runtime, task::JoinHandle};
+
+/// A server on a port that the kernel chose, with a data folder of its own.
+pub struct Site {
+    pub folder: TempDir,
+    pub address: SocketAddr,
+    control: Control,
+    runtime: Runtime,
+    running: JoinHandle<()>,
+}
+
+impl Site {
+    /// A server of which `config` says all but the folder; its first listener is the one to use.
+    pub fn with(config: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::parse(config, Path::new("test.toml")).unwrap();
+        config.data_dir = folder.path().to_owned();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.unwrap();
+        let mta = runtime.block_on(async { Mta::start(&config) }).unwrap();
+        let address = mta.listening()[0].address;
+        let control = mta.control();
+        let running = runtime.spawn(async { mta.run().await.unwrap() });
+        Self { folder, address, control, runtime, running }
+    }
+
+    /// A server for `mx.example` with two mailboxes.
+    pub fn new() -> Self {
+        Self::with(
+            "hostname = 'mx.example'
+             [[listener]]
+             address = '127.0.0.1:0'
+             [[domain]]
+             name = 'mx.example'
+             mailboxes = ['you', 'other']",
+        )
+    }
+
+    pub fn connect(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    /// The messages in a mailbox.
+    pub fn mailbox(&self, name: &str) -> Vec<Vec<u8>> {
+        files(&self.folder.path().join("mail").join(name).join("new"))
+            .iter()
+            .map(|path| fs::read(path).unwrap())
+            .collect()
+    }
+
+    /// Everything that is being received, or was left behind.
+    pub fn leftovers(&self) -> Vec<PathBuf> {
+        let mut left = files(&self.folder.path().join("tmp"));
+        for mailbox in ["you", "other", "postmaster"] {
+            left.extend(files(&self.folder.path().join("mail").join(mailbox).join("tmp")));
+        }
+        left
+    }
+
+    pub fn begin_to_stop(&self) {
+        self.control.stop();
+    }
+
+    /// Stops the server; returns when every connection has ended.
+    pub fn stop(&mut self) {
+        self.control.stop();
+        self.runtime.block_on(&mut self.running).unwrap();
+    }
+}
+
+/// The files of a folder; none if it is not there.
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+/// A message without its trace fields.
+#[track_caller]
+pub fn without_trace(message: &[u8]) -> &[u8] {
+    let text = String::from_utf8_lossy(message);
+    let mut fields = text.split_inclusive("\r\n");
+    let mut trace = fields.next().unwrap().len();
+    assert!(text.starts_with("Return-Path: <"), "{text}");
+    let received = fields.next().unwrap();
+    assert!(received.starts_with("Received: from "), "{received}");
+    trace += received.len();
+    trace += fields.take_while(|line| line.starts_with('\t')).map(str::len).sum::<usize>();
+    &message[trace..]
+}
+
+/// A client that says what it is told to.
+pub struct Client {
+    stream: TcpStream,
+    replies: BufReader<TcpStream>,
+}
+
+impl Client {
+    pub fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        // Bounds a test that has failed; none waits for it.
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let replies = BufReader::new(stream.try_clone().unwrap());
+        Self { stream, replies }
+    }
+
+    /// Connected, greeted, and answered.
+    pub fn greeted(address: SocketAddr) -> Self {
+        let mut client = Self::connect(address);
+        client.expect("220 ");
+        client.ask("EHLO client.example", "250 ");
+        client
+    }
+
+    pub fn send(&mut self, octets: &[u8]) {
+        self.stream.write_all(octets).unwrap();
+    }
+
+    /// The last line of the next reply.
+    #[track_caller]
+    pub fn expect(&mut self, starts: &str) -> String {
+        loop {
+            let mut line = String::new();
+            self.replies.read_line(&mut line).unwrap();
+            if line.as_bytes().get(3) != Some(&b'-') {
+                assert!(line.starts_with(starts), "{line:?} does not start with {starts:?}");
+                return line;
+            }
+        }
+    }
+
+    #[track_caller]
+    pub fn ask(&mut self, line: &str, reply: &str) -> String {
+        self.send(format!("{line}\r\n").as_bytes());
+        self.expect(reply)
+    }
+
+    /// MAIL, RCPT for each of `to`, DATA, and the octets as they are.
+    #[track_caller]
+    pub fn deliver(&mut self, to: &[&str], octets: &[u8], reply: &str) -> String {
+        self.ask("MAIL FROM:<me@client.example>", "250 ");
+        for to in to {
+            self.ask(&format!("RCPT TO:<{to}>"), "250 ");
+        }
+        self.ask("DATA", "354 ");
+        self.send(octets);
+        self.expect(reply)
+    }
+
+    /// Says no more, and hears the rest.
+    pub fn rest(mut self) -> String {
+        // It fails if the server has closed already.
+        let _ = self.stream.shutdown(Shutdown::Write);
+        let mut rest = Vec::new();
+        // A server that closes with octets unread resets the connection; what came before counts.
+        let _ = self.replies.read_to_end(&mut rest);
+        String::from_utf8(rest).unwrap()
+    }
+
+    pub fn into_stream(self) -> TcpStream {
+        assert!(self.replies.buffer().is_empty());
+        self.stream
+    }
+}
