@@ -127,7 +127,10 @@ mod tests {
 
     #[test]
     fn what_is_not_xtext_is_refused() {
-        for text in ["+", "a+", "a+2", "a+ZZ", "a+2b", "a=b", "a b", "a\tb", "é", "a\r\n", "+2"] {
+        for text in [
+            "+", "a+", "a+2", "a+ZZ", "+G0", "+0G", "a+2b", "a=b", "a b", "a\tb", "é", "a\r\n",
+            "+2",
+        ] {
             assert!(Xtext::parse(text).is_err(), "{text:?}");
         }
     }
