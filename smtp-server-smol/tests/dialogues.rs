@@ -3,7 +3,7 @@
 
 mod threads;
 
-use smtp_driver::{Listener, Service, Spawn};
+use smtp_driver::{Listener, Server, Service, Spawn};
 use smtp_server_smol::Smol;
 use smtp_server_tokio::Tokio;
 use std::{
@@ -26,15 +26,8 @@ async fn serve<R: Spawn>(
     policy: Policy,
 ) -> Said {
     let service = Service::new(suite::config()).unwrap().credentials(policy.clone());
-    let server = smtp_driver::Server::new(runtime, service, policy);
-    let stop = server.stop();
-    let client = thread::spawn(move || {
-        let said = suite::run(address);
-        stop.stop();
-        said
-    });
-    server.run(listener).await;
-    client.join().unwrap()
+    let server = Server::new(runtime, service, policy);
+    suite::with_server(server, listener, move || suite::run(address)).await
 }
 
 fn on_smol(policy: Policy) -> Said {
@@ -63,13 +56,13 @@ fn on_threads(policy: Policy) -> Said {
 
 #[test]
 fn transcripts_and_messages_are_the_same_on_smol_on_tokio_and_on_threads() {
-    let smol = on_with(on_smol);
+    let smol = with_messages(on_smol);
     assert_eq!(smol.len(), suite::DIALOGUES.len());
-    assert_eq!(smol, on_with(on_tokio));
-    assert_eq!(smol, on_with(on_threads));
+    assert_eq!(smol, with_messages(on_tokio));
+    assert_eq!(smol, with_messages(on_threads));
 }
 
-fn on_with(run: impl FnOnce(Policy) -> Said) -> Said {
+fn with_messages(run: impl FnOnce(Policy) -> Said) -> Said {
     let policy = Policy::new();
     let said = run(policy.clone());
     assert_eq!(policy.delivered(), suite::delivered());

@@ -114,6 +114,12 @@ impl SocketLine {
         socket.set_write_timeout(Some(Duration::from_secs(10)))?;
         Ok(Self(socket))
     }
+
+    /// The socket, with all that was not read.
+    #[must_use]
+    pub fn into_inner(self) -> TcpStream {
+        self.0
+    }
 }
 
 impl Line for SocketLine {

@@ -5,14 +5,16 @@ use crate::{
     dialogue::{Dialogue, Transcript},
     line::{Line, SocketLine},
     policy::Delivered,
+    tls::{Authority, TlsLine},
 };
+use smtp_driver::{Listener, NewHandler, Server, Spawn, Stop};
 use smtp_proto::{
     Limits,
     ext::Extensions,
     server::ServerConfig,
     wire::{Host, Mechanism},
 };
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, panic::resume_unwind, sync::Arc, thread};
 
 /// The dialogues, by name.
 pub const DIALOGUES: [(&str, &str); 13] = [
@@ -81,6 +83,86 @@ pub fn run_over<L: Line>(mut connect: impl FnMut() -> L) -> Vec<(&'static str, T
             }
         })
         .collect()
+}
+
+/// Runs `server` over `listener` while `client` runs in a thread of its own, and stops it then.
+///
+/// # Panics
+/// If `client` does.
+pub async fn with_server<R: Spawn, N: NewHandler, T: Send + 'static>(
+    server: Server<R, N>,
+    listener: impl Listener,
+    client: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    /// Stops the server even when the client panics.
+    struct StopAtEnd(Stop);
+    impl Drop for StopAtEnd {
+        fn drop(&mut self) {
+            self.0.stop();
+        }
+    }
+    let stop = StopAtEnd(server.stop());
+    let client = thread::spawn(move || {
+        let _stop = stop;
+        client()
+    });
+    server.run(listener).await;
+    client.join().unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// Goes through STARTTLS with the server at `address`, which must be `mx.example.test` with a
+/// certificate of `authority`, then authenticates and relays. Gives what was said, and the
+/// server's certificate.
+///
+/// # Panics
+/// At the first deviation, which it shows.
+#[must_use]
+pub fn run_starttls(address: SocketAddr, authority: &Authority) -> (Transcript, Vec<u8>) {
+    let parse = |text: &str| text.parse::<Dialogue>().expect("the file is well-formed");
+    let mut line = SocketLine::connect(address).expect("the server listens");
+    let mut said = parse(include_str!("../dialogues/tls/before.smtp"))
+        .run_blocking(&mut line)
+        .expect("what comes before the handshake");
+    let mut line = TlsLine::handshake(line, authority.client_config(), "mx.example.test")
+        .expect("the certificate is good");
+    let certificate = line.certificate().expect("the server has shown one").to_vec();
+    let inside = parse(include_str!("../dialogues/tls/inside.smtp"))
+        .run_blocking(&mut line)
+        .expect("what is said inside TLS");
+    said.lines.extend(inside.lines);
+    (said, certificate)
+}
+
+/// The same server, inside TLS: it offers STARTTLS, and AUTH only then.
+///
+/// # Panics
+/// Never: the name is valid.
+#[must_use]
+pub fn starttls_config() -> Arc<ServerConfig> {
+    let host = Host::parse("mx.example.test").expect("a valid name");
+    let extensions = Extensions::new().starttls().auth([Mechanism::PLAIN, Mechanism::LOGIN]);
+    ServerConfig::builder(host).extensions(extensions).build()
+}
+
+/// A hundred recipients in one group, of which every seventh does not exist: a dialogue whose
+/// replies show their order.
+#[must_use]
+pub fn hundred_recipients() -> Dialogue {
+    let mut text = String::from("S: 220\nC: EHLO client.example.test\nS: 250\n");
+    text.push_str("C+ MAIL FROM:<a@client.example.test>\n");
+    let mut replies = String::from("S: 250 2.1.0 ...\n");
+    for n in 0..100 {
+        let (user, reply) = match n % 7 {
+            6 => ("nobody", "550 5.1.1 ..."),
+            _ => ("user1", "250 2.1.5 ..."),
+        };
+        text.push_str(&format!("C+ RCPT TO:<{user}@example.test>\n"));
+        replies.push_str(&format!("S: {reply}\n"));
+    }
+    text.push_str("C: NOOP\n");
+    text.push_str(&replies);
+    text.push_str("S: 250 2.0.0 ...\n");
+    text.parse().expect("made of well-formed lines")
 }
 
 /// What the [`Policy`](crate::policy::Policy) must have accepted when all dialogues have run.

@@ -1,11 +1,19 @@
 //! Throw-away certificates, and TLS configurations that use them.
 
+use crate::line::{Line, SocketLine};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::{
-    ClientConfig, RootCertStore, ServerConfig, crypto::CryptoProvider, crypto::aws_lc_rs,
+    ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned,
+    crypto::{CryptoProvider, aws_lc_rs},
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use std::sync::Arc;
+use std::{
+    future::{Future, ready},
+    io::{self, Read, Write},
+    net::TcpStream,
+    sync::Arc,
+    time::Duration,
+};
 
 /// A certificate authority that lives as long as the test.
 #[derive(Debug)]
@@ -99,4 +107,49 @@ impl Default for Authority {
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
+}
+
+/// A client's socket inside TLS.
+#[derive(Debug)]
+pub struct TlsLine(StreamOwned<ClientConnection, TcpStream>);
+
+impl TlsLine {
+    /// Does the handshake over `line` with the server called `name`.
+    ///
+    /// # Errors
+    /// Those of the socket and of TLS; also that `name` is not one.
+    pub fn handshake(line: SocketLine, config: Arc<ClientConfig>, name: &str) -> io::Result<Self> {
+        let name = name.to_owned().try_into().map_err(io::Error::other)?;
+        let connection = ClientConnection::new(config, name).map_err(io::Error::other)?;
+        let mut stream = StreamOwned::new(connection, line.into_inner());
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock)?;
+        }
+        Ok(Self(stream))
+    }
+
+    /// The server's own certificate.
+    #[must_use]
+    pub fn certificate(&self) -> Option<CertificateDer<'static>> {
+        Some(self.0.conn.peer_certificates()?.first()?.clone().into_owned())
+    }
+}
+
+impl Line for TlsLine {
+    fn write(&mut self, octets: &[u8]) -> impl Future<Output = io::Result<()>> {
+        ready(self.0.write_all(octets).and_then(|()| self.0.flush()))
+    }
+
+    fn read(&mut self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+        ready(self.0.read(buf))
+    }
+
+    fn finish(&mut self) -> impl Future<Output = io::Result<()>> {
+        self.0.conn.send_close_notify();
+        ready(self.0.flush())
+    }
+
+    fn pass(&mut self, _: Duration) -> impl Future<Output = io::Result<()>> {
+        ready(Err(io::ErrorKind::Unsupported.into()))
+    }
 }
