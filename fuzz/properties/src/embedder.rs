@@ -89,6 +89,7 @@ fn words() -> Accepted<'static> {
 
 impl Question {
     /// The question in `event`, or the event itself if it asks nothing.
+    #[expect(clippy::result_large_err, reason = "the event goes straight back to who had it")]
     pub fn of(event: Event<'_>) -> Result<Self, Event<'_>> {
         Ok(match event {
             Event::Connect(pending) => Self::Connect(pending),

@@ -83,12 +83,13 @@ impl ServerConnection {
     pub fn new(config: Arc<ServerConfig>, start: Start) -> Self {
         let message = Message::new(config.bare);
         let deadlines = Deadlines::new(&config.timeouts);
+        let replies = Replies::new(config.limits.send_buffer);
         Self {
             config,
             advertised: None,
             phase: Phase::Start,
             session: Session { tls: start == Start::Tls, ..Session::default() },
-            replies: Replies::new(),
+            replies,
             message,
             notices: Notices::default(),
             deadlines,

@@ -136,8 +136,7 @@ impl ServerConnection {
             Piece::Bare => {}
             Piece::End if self.message.refused => self.end_refused(),
             Piece::End => return Some(self.end_message()),
-            Piece::More if self.eof => self.close(CloseReason::Eof, Aborted::Eof),
-            Piece::More => return Some(self.need(Need::Input)),
+            Piece::More => return self.starved(),
         }
         None
     }
@@ -145,8 +144,8 @@ impl ServerConnection {
     pub(super) fn poll_chunk<'b>(&mut self, input: &mut &'b [u8]) -> Option<Step<Event<'b>>> {
         if self.message.chunk > 0 {
             return match self.take_chunk(input) {
-                Ok(octets) => self.deliver(octets),
-                Err(step) => step,
+                [] => self.starved(),
+                octets => self.deliver(octets),
             };
         }
         match (self.message.refused, self.message.last) {
@@ -169,11 +168,11 @@ impl ServerConnection {
     pub(super) fn poll_swallow<'b>(&mut self, input: &mut &'b [u8]) -> Option<Step<Event<'b>>> {
         if self.message.chunk > 0 {
             return match self.take_chunk(input) {
-                Ok(octets) => {
+                [] => self.starved(),
+                octets => {
                     self.swallow(octets.len());
                     None
                 }
-                Err(step) => step,
             };
         }
         self.message.stray = false;
@@ -184,24 +183,23 @@ impl ServerConnection {
         None
     }
 
-    /// The next octets of the running BDAT, or why there are none.
-    fn take_chunk<'b>(
-        &mut self,
-        input: &mut &'b [u8],
-    ) -> Result<&'b [u8], Option<Step<Event<'b>>>> {
-        if input.is_empty() {
-            if self.eof {
-                self.close(CloseReason::Eof, Aborted::Eof);
-                return Err(None);
-            }
-            return Err(Some(self.need(Need::Input)));
-        }
+    /// What there is of the octets of the running BDAT.
+    fn take_chunk<'b>(&mut self, input: &mut &'b [u8]) -> &'b [u8] {
         let n = usize::try_from(self.message.chunk).unwrap_or(usize::MAX).min(input.len());
         let (octets, rest) = input.split_at(n);
         *input = rest;
         self.message.chunk -= n as u64;
         self.count_data(n);
-        Ok(octets)
+        octets
+    }
+
+    /// The peer owes octets of a message.
+    fn starved<'b>(&mut self) -> Option<Step<Event<'b>>> {
+        if self.eof {
+            self.close(CloseReason::Eof, Aborted::Eof);
+            return None;
+        }
+        Some(self.need(Need::Input))
     }
 
     fn count_data(&mut self, n: usize) {

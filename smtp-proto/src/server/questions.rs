@@ -67,13 +67,18 @@ pub(super) struct Replies {
     slots: VecDeque<Slot>,
     connection: usize,
     sequence: u32,
+    /// The most octets that are ever queued.
+    most: u32,
 }
 
 /// Gives each connection a number, so that a ticket of one fits no other.
 static CONNECTIONS: AtomicUsize = AtomicUsize::new(0);
 
 impl Replies {
-    pub(super) fn new() -> Self {
+    /// For a machine that takes no command while more than `mark` octets may leave.
+    pub(super) fn new(mark: usize) -> Self {
+        // The reply that passes the mark, and one that is held.
+        let most = mark.saturating_add(2 * MAX_REPLY);
         Self {
             buffer: Vec::new(),
             sent: 0,
@@ -81,6 +86,7 @@ impl Replies {
             slots: VecDeque::new(),
             connection: CONNECTIONS.fetch_add(1, Ordering::Relaxed),
             sequence: 0,
+            most: u32::try_from(most).unwrap_or(u32::MAX),
         }
     }
 
@@ -181,11 +187,23 @@ impl Replies {
     fn put(&mut self, at: usize, write: impl FnOnce(&mut Vec<u8>)) {
         let before: u32 = self.slots.iter().take(at).map(|slot| slot.len).sum();
         let place = self.ready + before as usize;
+        self.grow();
         let old_len = self.buffer.len();
         write(&mut self.buffer);
         let len = self.buffer.len() - old_len;
         self.buffer[place..].rotate_right(len);
         self.slots[at].len = len as u32;
+    }
+
+    /// Makes room for a short reply: little for a peer that waits for each reply, then at once the
+    /// most that is ever queued.
+    fn grow(&mut self) {
+        let (len, capacity) = (self.buffer.len(), self.buffer.capacity());
+        if capacity - len < MAX_REPLY_LINE {
+            let most = self.most as usize;
+            let wanted = if capacity < MAX_REPLY { 2 * capacity } else { most };
+            self.buffer.reserve_exact(wanted.clamp(2 * MAX_REPLY_LINE, most).saturating_sub(len));
+        }
     }
 
     /// Moves the end of what may leave up to the first reply that is missing or held.
