@@ -2,11 +2,11 @@
 
 use crate::sasl::Identity;
 use smtp_proto::{
-    Violation,
+    CloseReason, Violation,
     server::{Aborted, ResetCause, Session},
     wire::{Accepted, Hello, HelloName, Mail, Rcpt, Refused, Text},
 };
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 /// An answer to a question; `T` is what you want to keep with a yes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -222,6 +222,12 @@ pub trait Handler: Send + Sync {
     /// The peer broke a rule; it has been told.
     fn violation(&mut self, violation: Violation) {
         let _ = violation;
+    }
+
+    /// The conversation is over, and why; nothing else follows. It is not called when the future of
+    /// [`serve`](crate::serve) is dropped.
+    fn closed(&mut self, why: &io::Result<CloseReason>) {
+        let _ = why;
     }
 
     /// An answer of yours was given, `latency` after its question. For metrics.

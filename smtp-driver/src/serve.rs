@@ -35,17 +35,16 @@ pub fn serve<'s, S: Stream + 's, R: Runtime, H: Handler + 's>(
     let mut link = Link::new(conn, stream, runtime, stop);
     let mut talk = Talk::new(handler, peer);
     async move {
-        match converse(&mut link, &mut talk, &service).await {
-            Ok(why) => {
-                link.close(service.config().timeouts().linger).await;
-                Ok(why)
-            }
-            Err(e) => {
-                talk.cut_off();
-                link.last_words().await;
-                Err(e)
-            }
+        let result = converse(&mut link, &mut talk, &service).await;
+        if result.is_err() {
+            talk.cut_off();
         }
+        talk.handler.closed(&result);
+        match result {
+            Ok(_) => link.close(service.config().timeouts().linger).await,
+            Err(_) => link.last_words().await,
+        }
+        result
     }
 }
 
