@@ -29,7 +29,8 @@ impl<H: Handler> Talk<H> {
         pending: Pending<op::Auth>,
     ) -> io::Result<()> {
         let Some(mut exchange) = service.passwords().and_then(|_| Exchange::new(mechanism)) else {
-            link.conn.refuse(pending, &Refused::NO_SUCH_MECHANISM).ok();
+            let refused = link.conn.refuse(pending, &Refused::NO_SUCH_MECHANISM);
+            self.replied(link, link.now(), refused.map(|()| 504));
             return Ok(());
         };
         let initial = initial.map(|it| it.expose().decode());
@@ -71,9 +72,8 @@ impl<H: Handler> Talk<H> {
                 return Ok(());
             }
             Progress::Malformed => {
-                if link.conn.refuse(pending, &Refused::AUTH_FAILED).is_ok() {
-                    self.handler.replied(Refused::AUTH_FAILED.code(), link.since(asked));
-                }
+                let refused = link.conn.refuse(pending, &Refused::AUTH_FAILED);
+                self.replied(link, asked, refused.map(|()| 535));
                 return Ok(());
             }
             Progress::Check(identity, password) => (identity, password),
@@ -99,9 +99,7 @@ impl<H: Handler> Talk<H> {
                 link.conn.refuse(pending, &Refused::AUTH_TRY_LATER).map(|()| 454)
             }
         };
-        if let Ok(code) = replied {
-            self.handler.replied(code, link.since(asked));
-        }
+        self.replied(link, asked, replied);
         Ok(())
     }
 }

@@ -11,8 +11,8 @@ use crate::{
     stream::Stream,
 };
 use smtp_proto::{
-    CloseReason, Need, Step,
-    server::{Aborted, Event, Pending, ResetCause, op},
+    CloseReason, Instant, Need, Step,
+    server::{Aborted, Event, Pending, ResetCause, Stale, op},
     wire::{Mail, Rcpt, Refused},
 };
 use std::{convert::Infallible, future::poll_fn, io, pin::pin, task::Poll};
@@ -152,6 +152,7 @@ impl<H: Handler> Talk<H> {
         let session = link.conn.session();
         let handler = &mut self.handler;
         let replied = match event {
+            // Gathered by `events`.
             Event::Body(_) => return Ok(()),
             Event::Connect(pending) => return self.connect(link, service, pending, ahead).await,
             Event::Hello { kind, name, pending } => {
@@ -196,7 +197,7 @@ impl<H: Handler> Talk<H> {
                 // A client that did not wait for 354 has sent message text, which must not run as
                 // commands when DATA is refused: the machine has to know of it.
                 if unread.is_empty() {
-                    self.show_ahead(link, ahead);
+                    self.show_ahead(link, &pending, ahead);
                 }
                 answer_wordless(&mut link.conn, pending, &verdict, 354)
             }
@@ -239,9 +240,7 @@ impl<H: Handler> Talk<H> {
                 return Ok(());
             }
         };
-        if let Ok(code) = replied {
-            self.handler.replied(code, link.since(asked));
-        }
+        self.replied(link, asked, replied);
         Ok(())
     }
 
@@ -255,26 +254,30 @@ impl<H: Handler> Talk<H> {
         let asked = link.now();
         if !service.delay().is_zero() {
             link.hold_greeting(service.delay(), ahead).await?;
-            self.show_ahead(link, ahead);
+            self.show_ahead(link, &pending, ahead);
         }
         let session = link.conn.session();
         let verdict = {
             let verdict = pin!(self.handler.connect(session, &self.peer));
             decide(link, ahead, &pending, verdict).await?
         };
-        self.show_ahead(link, ahead);
-        if let Some(verdict) = verdict
-            && let Ok(code) = answer(&mut link.conn, pending, &verdict, 220)
-        {
-            self.handler.replied(code, link.since(asked));
+        self.show_ahead(link, &pending, ahead);
+        if let Some(verdict) = verdict {
+            let code = answer(&mut link.conn, pending, &verdict, 220);
+            self.replied(link, asked, code);
         }
         Ok(())
     }
 
-    /// Shows the machine what was read ahead of its answer, when nothing older is unread. It
-    /// consumes none of it.
-    fn show_ahead<S: Stream, R: Runtime>(&mut self, link: &mut Link<'_, S, R>, ahead: &Ahead<'_>) {
-        if ahead.octets().is_empty() {
+    /// Shows the machine what was read ahead of its answer, when nothing older is unread. While the
+    /// question is open it consumes none of it.
+    fn show_ahead<S: Stream, R: Runtime, O: op::Op>(
+        &mut self,
+        link: &mut Link<'_, S, R>,
+        pending: &Pending<O>,
+        ahead: &Ahead<'_>,
+    ) {
+        if ahead.octets().is_empty() || !link.conn.is_waiting(pending) {
             return;
         }
         let now = link.now();
@@ -283,6 +286,18 @@ impl<H: Handler> Talk<H> {
                 Event::Violation(violation) => self.handler.violation(violation),
                 other => link.conn.answer_default(other),
             }
+        }
+    }
+
+    /// Tells the handler that its answer to a question of `asked` was given, unless it was stale.
+    pub(crate) fn replied<S: Stream, R: Runtime>(
+        &mut self,
+        link: &Link<'_, S, R>,
+        asked: Instant,
+        code: Result<u16, Stale>,
+    ) {
+        if let Ok(code) = code {
+            self.handler.replied(code, link.since(asked));
         }
     }
 
@@ -299,8 +314,12 @@ impl<H: Handler> Talk<H> {
             link.conn.abandon(pending).ok();
             return Ok(());
         };
-        link.pump.start_tls(acceptor.current())?;
-        match link.handshake(&pending).await {
+        let begun = link.pump.start_tls(acceptor.current());
+        let done = match begun {
+            Ok(()) => link.handshake(&pending).await,
+            Err(e) => Err(e),
+        };
+        match done {
             Ok(info) => {
                 if link.conn.establish(pending).is_ok() {
                     self.handler.tls(&info);

@@ -44,6 +44,43 @@ fn a_hundred_recipients_of_50_ms_each_are_decided_in_the_time_of_four() {
 }
 
 #[test]
+fn recipients_decided_out_of_order_are_answered_and_kept_in_order() {
+    // The first takes longest.
+    let each_rcpt = Some(
+        (|to: &str| match to.as_bytes()[1] {
+            b'a' => ms(30),
+            b'n' => ms(20),
+            b'b' => ms(10),
+            _ => ms(0),
+        }) as fn(&str) -> Duration,
+    );
+    let connection = Connection::open(Plan { each_rcpt, ..Plan::default() });
+    begin(&connection);
+    let commands = ["a", "no", "b", "c"].map(|name| format!("RCPT TO:<{name}@example.test>\r\n"));
+    assert_eq!(connection.send(commands.concat() + "DATA\r\n"), "");
+    assert_eq!(connection.pass(ms(29)), "");
+    let replies = connection.pass(ms(1));
+    let codes: Vec<_> = replies.lines().map(|line| &line[..3]).collect();
+    assert_eq!(codes, ["250", "550", "250", "250", "354"]);
+    assert!(
+        connection.noted("data for <a@example.test>=16,<b@example.test>=16,<c@example.test>=16")
+    );
+}
+
+#[test]
+fn the_stop_signal_lets_open_recipients_be_answered() {
+    let connection = Connection::open(Plan { rcpt: ms(50), ..Plan::default() });
+    begin(&connection);
+    connection.send(recipients(3));
+    connection.stop.stop();
+    connection.runtime.run_ready();
+    let replies = connection.pass(ms(50));
+    let codes: Vec<_> = replies.lines().map(|line| &line[..3]).collect();
+    assert_eq!(codes, ["250", "250", "250", "421"]);
+    assert_eq!(connection.end().unwrap(), CloseReason::Shutdown);
+}
+
+#[test]
 fn one_at_a_time_takes_as_long_as_all_together() {
     let service = plain_service().decisions_in_flight(1);
     let plan = Plan { rcpt: ms(50), ..Plan::default() };

@@ -31,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) connect: Duration,
     pub(crate) hello: Duration,
     pub(crate) rcpt: Duration,
+    /// Besides, how long RCPT takes for a path.
+    pub(crate) each_rcpt: Option<fn(&str) -> Duration>,
     pub(crate) end: Duration,
     pub(crate) data: Option<(Duration, Refused<'static>)>,
     /// Refuse the message when so many of its octets have come.
@@ -95,6 +97,9 @@ impl Handler for Script {
     async fn rcpt(&self, _: Session, rcpt: &Rcpt<'_>) -> Verdict<usize> {
         self.sleep(self.plan.rcpt).await;
         let to = rcpt.to.to_string();
+        if let Some(each) = self.plan.each_rcpt {
+            self.sleep(each(&to)).await;
+        }
         if to.starts_with("<no") {
             return Verdict::Refuse(Refused::NO_SUCH_USER);
         }
@@ -103,6 +108,7 @@ impl Handler for Script {
 
     async fn data(&mut self, _: Session, envelope: &Envelope<usize>) -> Verdict {
         self.note(format!("data for {}", names(envelope)));
+        self.octets = 0;
         match self.plan.data.clone() {
             Some((time, reply)) => {
                 self.sleep(time).await;
@@ -122,6 +128,7 @@ impl Handler for Script {
     }
 
     async fn end(&mut self, _: Session, envelope: &Envelope<usize>, size: u64) -> Verdict {
+        assert_eq!(self.octets as u64, size, "each octet came once");
         self.sleep(self.plan.end).await;
         self.note(format!("end {size} for {}", names(envelope)));
         let words = Accepted::new(
@@ -157,6 +164,10 @@ impl Handler for Script {
 
     fn stale(&mut self, recipient: Option<usize>) {
         self.note(format!("stale {recipient:?}"));
+    }
+
+    fn closed(&mut self, why: &io::Result<CloseReason>) {
+        self.note(format!("closed {:?}", why.as_ref().map_err(io::Error::kind)));
     }
 
     fn violation(&mut self, violation: Violation) {
@@ -270,10 +281,13 @@ impl Connection {
         self.receive()
     }
 
-    /// The notes of the handler so far, but for replies.
+    /// The notes of the handler so far, but for replies and the last.
     pub(crate) fn notes(&self) -> Vec<String> {
         let log = self.log.lock().unwrap();
-        log.iter().filter(|note| !note.starts_with("replied")).cloned().collect()
+        log.iter()
+            .filter(|note| !note.starts_with("replied") && !note.starts_with("closed"))
+            .cloned()
+            .collect()
     }
 
     pub(crate) fn noted(&self, what: &str) -> bool {

@@ -44,6 +44,7 @@ fn a_message_goes_through_and_the_handler_hears_all_of_it_in_order() {
         ]
     );
     assert!(connection.noted("replied 250 after 0 ms"));
+    assert!(connection.noted("closed Ok(Quit)"));
     assert_eq!(connection.pool.lent(), 0, "closing needs no buffer");
     assert_eq!(connection.end().unwrap(), CloseReason::Quit);
 }
@@ -141,6 +142,8 @@ fn a_broken_stream_in_a_body_aborts_and_resets() {
         connection.send(MESSAGE);
         let notes = connection.notes();
         assert_eq!(notes[notes.len() - 2..], ["aborted Eof", "reset Closed"]);
+        let last = if reset { "closed Err(ConnectionReset)" } else { "closed Ok(Eof)" };
+        assert!(connection.noted(last), "{:?}", connection.log);
         match connection.end() {
             Err(e) if reset => assert_eq!(e.kind(), io::ErrorKind::ConnectionReset),
             ended => assert_eq!(ended.unwrap(), CloseReason::Eof),
@@ -160,6 +163,27 @@ fn a_message_far_larger_than_the_buffer_arrives_whole() {
     }
     assert_eq!(connection.send(".\r\n"), "250 2.6.0 kept\r\n");
     assert!(connection.noted("end 1200000 for <b@example.test>=16"));
+}
+
+#[test]
+fn a_message_in_very_many_pieces_arrives_whole() {
+    let connection = Connection::open(Plan::default());
+    begin(&connection);
+    connection.send("RCPT TO:<b@example.test>\r\nDATA\r\n");
+    let text = "..x\r\n".repeat(3_000);
+    assert_eq!(connection.send(text + ".\r\n"), "250 2.6.0 kept\r\n");
+    assert!(connection.noted("end 12000 for <b@example.test>=16"));
+}
+
+#[test]
+fn chunks_arrive_like_any_message() {
+    let connection = Connection::open(Plan::default());
+    begin(&connection);
+    let replies =
+        connection.send("RCPT TO:<b@example.test>\r\nBDAT 6\r\none\r\n.BDAT 3 LAST\r\n\r\n.");
+    let codes: Vec<_> = replies.lines().map(|line| &line[..3]).collect();
+    assert_eq!(codes, ["250", "250", "250"]);
+    assert!(connection.noted("end 9 for <b@example.test>=16"), "{:?}", connection.notes());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::harness::{Connection, Plan, plain_service};
 use rustls::pki_types::ServerName;
-use smtp_driver::{Acceptor, Service, TlsError, server_config};
+use smtp_driver::{Acceptor, Service, TlsError, middleware::Chop, server_config};
 use smtp_proto::{CloseReason, Timeouts, Timer};
 use std::{
     io::{self, Read, Write},
@@ -114,6 +114,21 @@ fn implicit_tls_greets_inside_tls() {
     assert_eq!(greeting, "220 mx.example.test ESMTP\r\n");
     assert!(!client.send("EHLO client.example\r\n").contains("STARTTLS"));
     assert_eq!(connection.notes()[0], "tls TLSv1.3 Some(\"mx.example.test\")");
+}
+
+#[test]
+fn a_handshake_cut_into_small_pieces_succeeds() {
+    let (authority, acceptor) = authority();
+    for (most, seed) in [(1, 1), (3, 2), (100, 3)] {
+        let service = plain_service().implicit_tls(acceptor.clone());
+        let connection = Connection::with(Plan::default(), service, 1 << 20, |stream| {
+            Chop::new(stream, most, seed)
+        });
+        let mut client = TlsClient::new(&connection, &authority);
+        assert!(client.receive().starts_with("220 "));
+        assert!(client.send("NOOP\r\n".repeat(500).as_str()).len() > 500 * 5);
+        assert!(client.send("QUIT\r\n").starts_with("221 "));
+    }
 }
 
 #[test]
