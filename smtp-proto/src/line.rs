@@ -40,7 +40,7 @@ impl LineReader {
                 if core::mem::take(&mut self.skipping) || line.len() + 2 > limit {
                     return Line::TooLong;
                 }
-                let bad = line.iter().any(|octet| matches!(octet, b'\r' | b'\n' | 0));
+                let bad = memchr::memchr3(b'\r', b'\n', 0, line).is_some();
                 return if bad { Line::Bad } else { Line::Whole(line) };
             }
             from = lf + 1;

@@ -207,31 +207,53 @@ pub(crate) fn write_reply(
     most: usize,
 ) {
     let mut room = most;
-    let mut lines = text.split('\n').peekable();
-    while let Some(line) = lines.next() {
-        let start = out.len();
-        let digits = [(code / 100) % 10, (code / 10) % 10, code % 10];
-        out.extend(digits.map(|d| b'0' + d as u8));
-        // Whether another line follows and would still fit decides the separator.
-        let cost = |line: &str| "250-".len() + MAX_ENHANCED + line.len() + "\r\n".len();
-        let after = room.saturating_sub(cost(line));
-        let more = lines.peek().is_some_and(|next| cost(next) <= after);
-        out.push(if more { b'-' } else { b' ' });
-        if let Some(enhanced) = enhanced {
-            push_decimal(out, enhanced.class().digit().into());
-            out.push(b'.');
-            push_decimal(out, enhanced.subject());
-            out.push(b'.');
-            push_decimal(out, enhanced.detail());
-            out.push(b' ');
-        }
-        out.extend_from_slice(line.as_bytes());
-        out.extend_from_slice(b"\r\n");
-        room = room.saturating_sub(out.len() - start);
-        if !more {
-            return;
+    let mut rest = Some(text);
+    while let Some(text) = rest {
+        let (line, next) = match memchr::memchr(b'\n', text.as_bytes()) {
+            Some(at) => (&text[..at], Some(&text[at + 1..])),
+            None => (text, None),
+        };
+        room = room.saturating_sub(cost(line));
+        // Whether another line follows and still fits decides the separator.
+        rest = next.filter(|next| cost(next.split('\n').next().unwrap_or(next)) <= room);
+        write_line(out, code, if rest.is_some() { b'-' } else { b' ' }, enhanced, line);
+    }
+}
+
+/// The most octets that a reply line with this text may take.
+fn cost(text: &str) -> usize {
+    "250-".len() + MAX_ENHANCED + text.len() + "\r\n".len()
+}
+
+fn write_line(
+    out: &mut Vec<u8>,
+    code: u16,
+    separator: u8,
+    enhanced: Option<EnhancedCode>,
+    text: &str,
+) {
+    out.reserve(cost(text));
+    let digit = |n: u16| b'0' + (n % 10) as u8;
+    out.extend_from_slice(&[digit(code / 100), digit(code / 10), digit(code), separator]);
+    if let Some(enhanced) = enhanced {
+        match (enhanced.subject(), enhanced.detail()) {
+            (subject @ 0..10, detail @ 0..10) => {
+                let class = b'0' + enhanced.class().digit();
+                let code = [class, b'.', digit(subject), b'.', digit(detail), b' '];
+                out.extend_from_slice(&code);
+            }
+            (subject, detail) => {
+                push_decimal(out, enhanced.class().digit().into());
+                out.push(b'.');
+                push_decimal(out, subject);
+                out.push(b'.');
+                push_decimal(out, detail);
+                out.push(b' ');
+            }
         }
     }
+    out.extend_from_slice(text.as_bytes());
+    out.extend_from_slice(b"\r\n");
 }
 
 fn push_decimal(out: &mut Vec<u8>, n: u16) {
