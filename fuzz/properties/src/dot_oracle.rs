@@ -14,8 +14,8 @@ use smtp_proto::{
 /// each line that had one, and a bare CR or LF is refused, turned into CRLF or kept, but is never a
 /// part of the structure. The machine reads no octet behind the end.
 ///
-/// The first octet of `data` chooses what becomes of bare CR and LF and in which pieces the octets
-/// are offered; the rest is what follows the 354.
+/// The first octet of `data` chooses what becomes of bare CR and LF, and the size of the pieces in
+/// which the octets are offered besides whole and one by one; the rest is what follows the 354.
 ///
 /// # Panics
 /// If it is not so.
@@ -26,10 +26,13 @@ pub fn dot_oracle(data: &[u8]) {
         1 => BareLineEnding::Normalise,
         _ => BareLineEnding::Pass,
     };
-    let step = usize::from(flags >> 2);
     let expected = reference(wire);
-    let found = run(wire, bare, if step == 0 { usize::MAX } else { step });
+    for step in [usize::MAX, 1, usize::from(flags >> 2) + 2] {
+        compare(expected.as_ref(), &run(wire, bare, step), bare);
+    }
+}
 
+fn compare(expected: Option<&Expected>, found: &Found, bare: BareLineEnding) {
     let Some(expected) = expected else {
         assert_eq!(found.end, None, "the message has no end");
         return;
