@@ -9,11 +9,12 @@ use crate::{
 };
 use smtp_driver::{Envelope, Handler, NewHandler, Peer, TlsInfo, Verdict};
 use smtp_proto::{
-    Class, EnhancedCode, Violation,
+    Class, CloseReason, EnhancedCode, Violation,
     server::{Aborted, Session},
     wire::{Accepted, Hello, HelloName, Mail, Rcpt, Refused},
 };
 use std::{
+    io,
     path::PathBuf,
     sync::{
         Arc,
@@ -56,6 +57,7 @@ impl<S: Store> NewHandler for Receiver<S> {
             stored: None,
             refused: AtomicU32::new(0),
             total: Total::default(),
+            outcome: None,
         }
     }
 }
@@ -77,6 +79,8 @@ pub struct Reading<S: Store> {
     /// Recipients refused in the open transaction. Several may be looked up at once.
     refused: AtomicU32,
     total: Total,
+    /// How the session ended, once it has.
+    outcome: Option<String>,
 }
 
 /// A message between DATA and its end.
@@ -281,8 +285,16 @@ impl<S: Store> Handler for Reading<S> {
             "rule broken"
         );
     }
+
+    fn closed(&mut self, why: &io::Result<CloseReason>) {
+        self.outcome = Some(match why {
+            Ok(reason) => format!("{reason:?}"),
+            Err(error) => error.to_string(),
+        });
+    }
 }
 
+/// The line about the session. Not in `closed`, so that a session that is cut has one as well.
 impl<S: Store> Drop for Reading<S> {
     fn drop(&mut self) {
         if let Some(message) = self.message.take() {
@@ -296,6 +308,7 @@ impl<S: Store> Drop for Reading<S> {
             stored = self.total.stored,
             failed = self.total.failed,
             violations = self.total.violations,
+            outcome = self.outcome.as_deref().unwrap_or("Cut"),
             milliseconds = self.since.elapsed().as_millis() as u64,
             "session"
         );

@@ -1,4 +1,5 @@
 //! The program as it is started and stopped.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod site;
 

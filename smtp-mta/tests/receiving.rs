@@ -1,4 +1,5 @@
 //! Mail from the socket to the Maildir.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod site;
 

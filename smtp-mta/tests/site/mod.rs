@@ -1,6 +1,7 @@
 //! A server in this process, and a client that speaks raw lines.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use smtp_mta::{
     config::Config,
@@ -17,9 +18,9 @@ use tempfile::TempDir;
 use tokio::{runtime::Runtime, task::JoinHandle};
 
 /// A server on a port that the kernel chose, with a data folder of its own.
-pub struct Site {
-    pub folder: TempDir,
-    pub address: SocketAddr,
+pub(crate) struct Site {
+    pub(crate) folder: TempDir,
+    pub(crate) address: SocketAddr,
     control: Control,
     runtime: Runtime,
     running: JoinHandle<()>,
@@ -27,7 +28,7 @@ pub struct Site {
 
 impl Site {
     /// A server of which `config` says all but the folder; its first listener is the one to use.
-    pub fn with(config: &str) -> Self {
+    pub(crate) fn with(config: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::parse(config, Path::new("test.toml")).unwrap();
         config.data_dir = folder.path().to_owned();
@@ -42,7 +43,7 @@ impl Site {
     }
 
     /// A server for `mx.example` with two mailboxes.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(
             "hostname = 'mx.example'
              [[listener]]
@@ -53,12 +54,12 @@ impl Site {
         )
     }
 
-    pub fn connect(&self) -> Client {
+    pub(crate) fn connect(&self) -> Client {
         Client::connect(self.address)
     }
 
     /// The messages in a mailbox.
-    pub fn mailbox(&self, name: &str) -> Vec<Vec<u8>> {
+    pub(crate) fn mailbox(&self, name: &str) -> Vec<Vec<u8>> {
         files(&self.folder.path().join("mail").join(name).join("new"))
             .iter()
             .map(|path| fs::read(path).unwrap())
@@ -66,7 +67,7 @@ impl Site {
     }
 
     /// Everything that is being received, or was left behind.
-    pub fn leftovers(&self) -> Vec<PathBuf> {
+    pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
         let mut left = files(&self.folder.path().join("tmp"));
         for mailbox in ["you", "other", "postmaster"] {
             left.extend(files(&self.folder.path().join("mail").join(mailbox).join("tmp")));
@@ -74,19 +75,19 @@ impl Site {
         left
     }
 
-    pub fn begin_to_stop(&self) {
+    pub(crate) fn begin_to_stop(&self) {
         self.control.stop();
     }
 
     /// Stops the server; returns when every connection has ended.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.control.stop();
         self.runtime.block_on(&mut self.running).unwrap();
     }
 }
 
 /// The files of a folder; none if it is not there.
-pub fn files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     files.sort();
@@ -95,7 +96,7 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
 
 /// A message without its trace fields.
 #[track_caller]
-pub fn without_trace(message: &[u8]) -> &[u8] {
+pub(crate) fn without_trace(message: &[u8]) -> &[u8] {
     let text = String::from_utf8_lossy(message);
     let mut fields = text.split_inclusive("\r\n");
     let mut trace = fields.next().unwrap().len();
@@ -108,13 +109,13 @@ pub fn without_trace(message: &[u8]) -> &[u8] {
 }
 
 /// A client that says what it is told to.
-pub struct Client {
+pub(crate) struct Client {
     stream: TcpStream,
     replies: BufReader<TcpStream>,
 }
 
 impl Client {
-    pub fn connect(address: SocketAddr) -> Self {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         // Bounds a test that has failed; none waits for it.
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -123,20 +124,20 @@ impl Client {
     }
 
     /// Connected, greeted, and answered.
-    pub fn greeted(address: SocketAddr) -> Self {
+    pub(crate) fn greeted(address: SocketAddr) -> Self {
         let mut client = Self::connect(address);
         client.expect("220 ");
         client.ask("EHLO client.example", "250 ");
         client
     }
 
-    pub fn send(&mut self, octets: &[u8]) {
+    pub(crate) fn send(&mut self, octets: &[u8]) {
         self.stream.write_all(octets).unwrap();
     }
 
     /// The last line of the next reply.
     #[track_caller]
-    pub fn expect(&mut self, starts: &str) -> String {
+    pub(crate) fn expect(&mut self, starts: &str) -> String {
         loop {
             let mut line = String::new();
             self.replies.read_line(&mut line).unwrap();
@@ -148,14 +149,14 @@ impl Client {
     }
 
     #[track_caller]
-    pub fn ask(&mut self, line: &str, reply: &str) -> String {
+    pub(crate) fn ask(&mut self, line: &str, reply: &str) -> String {
         self.send(format!("{line}\r\n").as_bytes());
         self.expect(reply)
     }
 
     /// MAIL, RCPT for each of `to`, DATA, and the octets as they are.
     #[track_caller]
-    pub fn deliver(&mut self, to: &[&str], octets: &[u8], reply: &str) -> String {
+    pub(crate) fn deliver(&mut self, to: &[&str], octets: &[u8], reply: &str) -> String {
         self.ask("MAIL FROM:<me@client.example>", "250 ");
         for to in to {
             self.ask(&format!("RCPT TO:<{to}>"), "250 ");
@@ -166,7 +167,7 @@ impl Client {
     }
 
     /// Says no more, and hears the rest.
-    pub fn rest(mut self) -> String {
+    pub(crate) fn rest(mut self) -> String {
         // It fails if the server has closed already.
         let _ = self.stream.shutdown(Shutdown::Write);
         let mut rest = Vec::new();
@@ -175,7 +176,7 @@ impl Client {
         String::from_utf8(rest).unwrap()
     }
 
-    pub fn into_stream(self) -> TcpStream {
+    pub(crate) fn into_stream(self) -> TcpStream {
         assert!(self.replies.buffer().is_empty());
         self.stream
     }

@@ -1,0 +1,68 @@
+//! What a day in the log looks like. One test: the log belongs to the process.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod site;
+
+use serde_json::Value;
+use site::{Client, Site};
+use smtp_mta::{
+    config::{Log, LogFormat, LogLevel},
+    log::subscriber,
+};
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(octets)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn each_message_and_each_session_is_one_line_with_one_name_for_each() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let log = Log { format: LogFormat::Json, level: LogLevel::Info };
+    let subscriber = subscriber(log, false, move || writer.clone());
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+
+    let mut site = Site::new();
+    let mut client = Client::greeted(site.address);
+    client.ask("NONSENSE", "500 ");
+    client.ask(r#"MAIL FROM:<"x\" outcome=\"y"@b.example>"#, "250 ");
+    client.ask("RCPT TO:<nobody@mx.example>", "550 ");
+    client.ask("RCPT TO:<you@mx.example>", "250 ");
+    client.ask("DATA", "354 ");
+    client.send(b"secret text\r\n.\r\n");
+    let reply = client.expect("250 2.0.0 Ok: ");
+    client.ask("QUIT", "221 ");
+    drop(client);
+    site.stop();
+
+    let octets = lines.0.lock().unwrap().clone();
+    let text = String::from_utf8(octets).unwrap();
+    assert!(!text.contains("secret"), "{text}");
+    let events: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [.., message, session] = events.as_slice() else { unreachable!("{text}") };
+
+    assert_eq!(message["message"], "message");
+    assert_eq!(message["from"], r#"<"x\" outcome=\"y"@b.example>"#);
+    assert_eq!(message["id"], reply.trim_end().strip_prefix("250 2.0.0 Ok: ").unwrap());
+    assert_eq!((&message["recipients"], &message["refused"]), (&1.into(), &1.into()));
+    assert_eq!((&message["size"], &message["outcome"]), (&13.into(), &"stored".into()));
+    assert_eq!(message["protocol"], "ESMTP");
+
+    assert_eq!(session["message"], "session");
+    assert_eq!(session["session"], message["session"]);
+    assert_eq!(session["peer"], message["peer"]);
+    assert_eq!((&session["stored"], &session["failed"]), (&1.into(), &0.into()));
+    assert_eq!((&session["violations"], &session["outcome"]), (&1.into(), &"Quit".into()));
+}
