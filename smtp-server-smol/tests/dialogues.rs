@@ -1,6 +1,8 @@
 //! One suite of dialogues over real sockets: on smol, on tokio, and on plain threads around the
 //! machine. What is said and what is delivered must be equal.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod threads;
 
 use smtp_driver::{Listener, Server, Service, Spawn};

@@ -3,6 +3,8 @@
 //! smol's timers cannot run in virtual time, so the look-ups and the driver's timers are testkit's;
 //! the socket and the executor are smol's.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use smol::{Async, LocalExecutor, future::yield_now};
 use smtp_driver::{NewHandler, Peer, Runtime, Service, proto::Instant, serve};
 use smtp_server_smol::SmolStream;

@@ -1,5 +1,7 @@
 //! A hundred pipelined recipients whose look-ups take 50 ms each, in tokio's virtual time.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use smtp_driver::Service;
 use smtp_server_tokio::{Server, TcpListener, Tokio, TokioStream};
 use std::{net::Ipv4Addr, time::Duration};

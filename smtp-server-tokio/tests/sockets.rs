@@ -1,5 +1,7 @@
 //! The server over real sockets: TLS, bounds, its end, IPv6, unix sockets.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use smtp_driver::{Acceptor, Limiter, Service};
 use smtp_server_tokio::{Server, TcpListener, Tokio, UnixListener};
 use std::{

@@ -1,5 +1,7 @@
 //! The dialogues over the driver, in memory and in virtual time.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use smtp_driver::{NewHandler, Peer, Service, serve};
 use std::{future::pending, time::Duration};
 use testkit::{

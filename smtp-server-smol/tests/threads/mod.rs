@@ -15,7 +15,7 @@ use std::{
 use testkit::{bare::Embedder, policy::Policy};
 
 /// Serves what `listener` accepts, for ever.
-pub fn serve(listener: &TcpListener, config: &Arc<ServerConfig>, policy: &Policy) {
+pub(crate) fn serve(listener: &TcpListener, config: &Arc<ServerConfig>, policy: &Policy) {
     for socket in listener.incoming().map_while(Result::ok) {
         let (config, policy) = (config.clone(), policy.clone());
         // A broken connection is the peer's business.
