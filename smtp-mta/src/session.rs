@@ -96,6 +96,8 @@ struct Facts {
     id: MessageId,
     from: String,
     recipients: usize,
+    /// Octets that have arrived.
+    size: u64,
     protocol: &'static str,
     since: Instant,
 }
@@ -113,28 +115,39 @@ impl<S: Store> Reading<S> {
         self.peer.remote.map_or_else(|| "-".into(), |remote| remote.to_string())
     }
 
-    /// The line about a message that was not stored.
-    fn log_failure(&mut self, message: &Facts, size: u64, outcome: &str, reason: &str) {
-        self.total.failed += 1;
-        tracing::warn!(
+    /// The line about a message.
+    fn log(&self, message: &Facts, outcome: &str, reason: Option<&str>) {
+        tracing::info!(
             session = self.id.to_string(),
             peer = self.address(),
             id = message.id.to_string(),
             from = message.from,
             recipients = message.recipients,
             refused = self.refused.load(Ordering::Relaxed),
-            size,
+            size = message.size,
             protocol = message.protocol,
             outcome,
             reason,
+            milliseconds = message.since.elapsed().as_millis() as u64,
             "message"
         );
     }
 
-    fn fail(&mut self, message: &Facts, size: u64, error: &StoreError) -> Refused<'static> {
-        let reply = error.reply();
-        self.log_failure(message, size, "failed", &error.to_string());
-        reply
+    /// The message could not be stored: somebody must look after the disk.
+    fn fail(&mut self, message: &Facts, error: &StoreError) -> Refused<'static> {
+        let reason = error.to_string();
+        tracing::error!(id = message.id.to_string(), reason, "a message could not be stored");
+        self.log(message, "failed", Some(&reason));
+        self.total.failed += 1;
+        error.reply()
+    }
+
+    /// The peer did not complete the message, or the machine refused it.
+    fn abort(&mut self, why: &str) {
+        if let Some(message) = self.message.take() {
+            self.log(&message.facts, "aborted", Some(why));
+            self.total.failed += 1;
+        }
     }
 }
 
@@ -203,6 +216,7 @@ impl<S: Store> Handler for Reading<S> {
             id,
             from: envelope.mail.from.to_string(),
             recipients: envelope.recipients.len(),
+            size: 0,
             protocol: protocol(&session),
             since: Instant::now(),
         };
@@ -212,14 +226,15 @@ impl<S: Store> Handler for Reading<S> {
 
     async fn body(&mut self, pieces: &[&[u8]]) -> Result<(), Refused<'static>> {
         let Some(message) = &mut self.message else { return Err(Refused::TRY_LATER) };
+        message.facts.size += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
         let Err(error) = message.spool.write(pieces).await else { return Ok(()) };
         match self.message.take() {
-            Some(message) => Err(self.fail(&message.facts, 0, &error)),
+            Some(message) => Err(self.fail(&message.facts, &error)),
             None => Err(error.reply()),
         }
     }
 
-    async fn end(&mut self, _: Session, envelope: &Envelope<MailboxName>, size: u64) -> Verdict {
+    async fn end(&mut self, _: Session, envelope: &Envelope<MailboxName>, _: u64) -> Verdict {
         let Some(Arriving { facts, spool }) = self.message.take() else {
             return Verdict::Refuse(Refused::TRY_LATER);
         };
@@ -236,29 +251,15 @@ impl<S: Store> Handler for Reading<S> {
             Ok(receipt) => {
                 self.stored = Some(receipt);
                 self.total.stored += 1;
-                tracing::info!(
-                    session = self.id.to_string(),
-                    peer = self.address(),
-                    id = facts.id.to_string(),
-                    from = facts.from,
-                    recipients = facts.recipients,
-                    refused = self.refused.load(Ordering::Relaxed),
-                    size,
-                    protocol = facts.protocol,
-                    outcome = "stored",
-                    milliseconds = facts.since.elapsed().as_millis() as u64,
-                    "message"
-                );
+                self.log(&facts, "stored", None);
                 stored(facts.id)
             }
-            Err(error) => Verdict::Refuse(self.fail(&facts, size, &error)),
+            Err(error) => Verdict::Refuse(self.fail(&facts, &error)),
         }
     }
 
     fn aborted(&mut self, why: Aborted) {
-        if let Some(message) = self.message.take() {
-            self.log_failure(&message.facts, 0, "aborted", &format!("{why:?}"));
-        }
+        self.abort(&format!("{why:?}"));
     }
 
     fn stale(&mut self, _: Option<usize>) {
@@ -297,9 +298,7 @@ impl<S: Store> Handler for Reading<S> {
 /// The line about the session. Not in `closed`, so that a session that is cut has one as well.
 impl<S: Store> Drop for Reading<S> {
     fn drop(&mut self) {
-        if let Some(message) = self.message.take() {
-            self.log_failure(&message.facts, 0, "aborted", "Closed");
-        }
+        self.abort("Cut");
         tracing::info!(
             session = self.id.to_string(),
             peer = self.address(),

@@ -2,6 +2,7 @@
 
 use crate::{
     config::{Certificate, Config, Listener, TlsStart},
+    policy::MailboxName,
     tls,
 };
 use std::fmt;
@@ -49,10 +50,10 @@ impl Welcome<'_> {
             _ => std::net::Ipv6Addr::LOCALHOST.into(),
         };
         let host = std::net::SocketAddr::new(ip, port);
-        let to = match domain.mailboxes.first() {
-            Some(mailbox) => format!("{mailbox}@{}", domain.name),
-            None => format!("postmaster@{}", domain.name),
-        };
+        // The first name that a command line can hold as it is.
+        let mut names = domain.mailboxes.iter().map(MailboxName::as_str);
+        let to = names.find(|name| is_plain(name)).unwrap_or(MailboxName::POSTMASTER);
+        let to = format!("{to}@{}", domain.name);
         let (swaks, scheme, curl) = match listener.tls {
             TlsStart::Starttls => (" --tls", "smtp", " --ssl-reqd"),
             TlsStart::Implicit => (" --tls-on-connect", "smtps", ""),
@@ -63,7 +64,7 @@ impl Welcome<'_> {
             (Certificate::SelfMade, _) => {
                 let own = self.config.data_dir.join("tls");
                 let (certificate, _) = tls::self_made(&self.config.hostname, &own);
-                format!(" --cacert {}", certificate.display())
+                format!(" --cacert {}", quoted(&certificate.display().to_string()))
             }
         };
         writeln!(f, "\nsend a first mail with one of these:")?;
@@ -74,6 +75,16 @@ impl Welcome<'_> {
              curl {scheme}://{host}{curl}{trust} --mail-from me@example.org --mail-rcpt {to} -T -"
         )
     }
+}
+
+/// Whether a shell and a mail program both take `text` as it is.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/+".contains(&b))
+}
+
+/// `text` as one word of a shell.
+fn quoted(text: &str) -> String {
+    if is_plain(text) { text.into() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]
@@ -111,5 +122,17 @@ mod tests {
         let text = printed("[[listener]]\naddress = '[::]:465'\ntls = 'implicit'");
         assert!(text.contains("--port 465 --tls-on-connect --to"), "{text}");
         assert!(text.contains("curl smtps://[::1]:465 --cacert"), "{text}");
+    }
+
+    #[test]
+    fn the_lines_can_be_pasted_whatever_the_names() {
+        let text = printed(
+            "data_dir = \"the cook's mail\"
+             [[domain]]
+             name = 'localhost'
+             mailboxes = [\"o'hara jr\", 'jürgen', 'ada']",
+        );
+        assert!(text.contains(r" --cacert 'the cook'\''s mail/tls/localhost.crt' "), "{text}");
+        assert!(text.contains(" --mail-rcpt ada@localhost "), "{text}");
     }
 }
