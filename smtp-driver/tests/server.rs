@@ -1,5 +1,7 @@
 //! The accept loop, its bounds and its end, in virtual time.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use smtp_driver::{
     Limiter, Listener, Notice, Peer, Runtime, Server, Service, Spawn, Stop, Stream, proto,
 };
