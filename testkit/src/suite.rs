@@ -11,7 +11,7 @@ use smtp_driver::{Listener, NewHandler, Server, Spawn, Stop};
 use smtp_proto::{
     Limits,
     ext::Extensions,
-    server::ServerConfig,
+    server::{Mode, ServerConfig},
     wire::{Host, Mechanism},
 };
 use std::{net::SocketAddr, panic::resume_unwind, sync::Arc, thread};
@@ -142,6 +142,37 @@ pub fn starttls_config() -> Arc<ServerConfig> {
     let host = Host::parse("mx.example.test").expect("a valid name");
     let extensions = Extensions::new().starttls().auth([Mechanism::PLAIN, Mechanism::LOGIN]);
     ServerConfig::builder(host).extensions(extensions).build()
+}
+
+/// A dialogue for a server of [`lmtp_config`], and what must have been accepted behind it.
+///
+/// # Panics
+/// Never: the file is well-formed.
+#[must_use]
+pub fn lmtp() -> (Dialogue, Vec<Delivered>) {
+    let dialogue = include_str!("../dialogues/lmtp/delivery.smtp").parse();
+    let message = |to: &str, octets: &[u8]| Delivered {
+        from: "<a@client.example.test>".into(),
+        recipients: vec![to.into()],
+        octets: octets.into(),
+        identity: None,
+    };
+    let delivered = vec![
+        message("<user1@example.test>", b"to two\r\n"),
+        message("<user2@example.test>", b"to two\r\n"),
+        message("<user.three@example.test>", b"chunk\r\n"),
+    ];
+    (dialogue.expect("the file is well-formed"), delivered)
+}
+
+/// The same server, speaking LMTP.
+///
+/// # Panics
+/// Never: the name is valid.
+#[must_use]
+pub fn lmtp_config() -> Arc<ServerConfig> {
+    let host = Host::parse("mx.example.test").expect("a valid name");
+    ServerConfig::builder(host).mode(Mode::Lmtp).extensions(Extensions::new().chunking()).build()
 }
 
 /// A hundred recipients in one group, of which every seventh does not exist: a dialogue whose

@@ -27,3 +27,11 @@ S: <CLOSED>"
         .unwrap();
     dialogue.run_blocking(&mut bare).unwrap();
 }
+
+#[test]
+fn the_bare_machine_speaks_lmtp() {
+    let policy = Policy::new();
+    let (dialogue, delivered) = suite::lmtp();
+    dialogue.run_blocking(&mut Bare::new(suite::lmtp_config(), policy.clone())).unwrap();
+    assert_eq!(policy.delivered(), delivered);
+}
