@@ -1,5 +1,6 @@
 //! Which recipients exist.
 
+use icu_normalizer::ComposingNormalizer;
 use smtp_proto::wire::{ForwardPath, Host, Mailbox, Refused};
 use std::{
     borrow::Borrow,
@@ -53,7 +54,7 @@ impl MailboxName {
         if name.contains(|c: char| c.is_control() || matches!(c, '/' | '\\' | '@' | '<' | '>')) {
             return Err(BadName::Character);
         }
-        Ok(Self(name.to_lowercase().into()))
+        Ok(Self(folded(name).into()))
     }
 
     /// The postmaster's.
@@ -70,6 +71,12 @@ impl MailboxName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// What local parts are compared by: lower case, composed characters (RFC 6532 §3.1), because the
+/// same name is typed differently on different machines.
+fn folded(local_part: &str) -> String {
+    ComposingNormalizer::new_nfc().normalize(local_part).to_lowercase()
 }
 
 impl Borrow<str> for MailboxName {
@@ -155,7 +162,7 @@ impl Recipients {
         let known = DomainName::new(domain).and_then(|domain| self.0.get(&domain));
         let mailboxes = known.ok_or(Refused::RELAY_DENIED)?;
         // The peer's text is only ever compared: what goes on is the name that was configured.
-        mailboxes.get(local.to_lowercase().as_str()).cloned().ok_or(Refused::NO_SUCH_USER)
+        mailboxes.get(folded(local).as_str()).cloned().ok_or(Refused::NO_SUCH_USER)
     }
 }
 
@@ -191,6 +198,8 @@ mod tests {
         finds("<you@mx.example>", "you");
         finds("<YOU@MX.Example>", "you");
         finds("<first.LAST@mx.example>", "first.last");
+        finds("<JÜRGEN@mx.example>", "jürgen");
+        finds("<ju\u{308}rgen@mx.example>", "jürgen");
     }
 
     #[test]
