@@ -94,7 +94,8 @@ impl ServerConnection {
     }
 
     /// Refuses the message whose octets are coming: they are swallowed, and `reply` leaves at their
-    /// end. False if none are coming, or they are refused already.
+    /// end, in LMTP once for every recipient. False if none are coming, or they are refused
+    /// already.
     ///
     /// [`Event::Reset`] follows at the end; no [`Event::BodyAborted`] does.
     pub fn discard_body(&mut self, reply: &Refused<'_>) -> bool {
@@ -176,9 +177,10 @@ impl ServerConnection {
             };
         }
         self.message.stray = false;
-        self.replies.release_held();
         if self.phase == Phase::Failed && self.message.last {
-            self.end_transaction(ResetCause::Refused);
+            self.end_refused();
+        } else {
+            self.replies.release_held();
         }
         None
     }
@@ -247,8 +249,19 @@ impl ServerConnection {
         }
     }
 
-    /// The end of a message that was refused on its way.
+    /// The end of a message that was refused on its way. LMTP: the reply leaves once for every
+    /// recipient (RFC 2033 §4.2, §4.3), unless it is the last word of the session.
     fn end_refused(&mut self) {
+        if self.config.mode == Mode::Lmtp && self.closing.is_none() {
+            self.message.refused = true;
+            self.message.next_delivery = 0;
+            self.go(Trigger::LmtpMessageEnds);
+        } else {
+            self.finish_refused();
+        }
+    }
+
+    fn finish_refused(&mut self) {
         self.replies.release_held();
         self.end_transaction(ResetCause::Refused);
         if self.message.fatal {
@@ -271,6 +284,16 @@ impl ServerConnection {
 
     /// LMTP: asks about the next recipient, or ends the transaction.
     pub(super) fn poll_delivery<'b>(&mut self) -> Option<Step<Event<'b>>> {
+        if self.message.refused {
+            // One reply a call, so that many of them stop at the output mark.
+            self.message.next_delivery += 1;
+            if self.message.next_delivery < self.session.recipients {
+                self.replies.repeat_held();
+            } else {
+                self.finish_refused();
+            }
+            return None;
+        }
         if self.message.next_delivery < self.session.recipients {
             return Some(self.ask_delivery());
         }

@@ -143,7 +143,7 @@ const TABLE: &[Row] = &[
     row(&[Chunk, Chunks, Envelope],        ChunkFails,       Failed),
 
     row(&[Dot, Chunk],                     MessageEnds,      Message),
-    row(&[Dot, Chunk],                     LmtpMessageEnds,  Delivery),
+    row(&[Dot, Chunk, Failed],             LmtpMessageEnds,  Delivery),
     row(&[Dot, Chunk, Failed, Message, Delivery], TransactionEnds,         Ready),
 
     row(&[Start, Greeting, Rejected, Fresh, Ready, Mail, Envelope, Auth, Upgrade, Handshake, Dot,

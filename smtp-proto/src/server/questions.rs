@@ -176,6 +176,15 @@ impl Replies {
         found
     }
 
+    /// Lets a copy of the held reply go; nothing is queued behind one.
+    pub(super) fn repeat_held(&mut self) {
+        if let Some(Slot { turn: Turn::Held, len, .. }) = self.slots.front().copied() {
+            let end = self.ready + len as usize;
+            self.buffer.extend_from_within(self.ready..end);
+            self.ready = end;
+        }
+    }
+
     fn push(&mut self, turn: Turn, code: u16, enhanced: Option<EnhancedCode>, text: &str) {
         self.slots.push_back(Slot { sequence: 0, turn, len: 0 });
         let at = self.slots.len() - 1;
