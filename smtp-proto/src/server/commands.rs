@@ -66,6 +66,7 @@ impl ServerConnection {
 
     fn command<'b>(&mut self, line: &'b [u8], rest: &[u8]) -> Option<Event<'b>> {
         let (verb, args) = split_verb(line);
+        let greets = matches!(verb, Verb::Hello(_));
         let outcome = match verb {
             Verb::Hello(kind) => self.hello(kind, args),
             Verb::Mail => self.mail(args),
@@ -106,6 +107,12 @@ impl ServerConnection {
                 // Asking for too much is no offence: RFC 5321 §4.5.3.1.10 wants the client to go on.
                 self.say(&reply);
                 Some(Event::Violation(Violation::TooManyRecipients))
+            }
+            Err(Fault { reply, violation }) if greets => {
+                // No enhanced code on the answer to a greeting (RFC 2034 §3).
+                let reply = self.judge(&reply, violation);
+                self.replies.say(reply.code, None, reply.text.as_str());
+                None
             }
             Err(Fault { reply, violation }) => {
                 self.fault(&reply, violation);
@@ -184,8 +191,14 @@ impl ServerConnection {
     }
 
     fn bdat<'b>(&mut self, args: &[u8], rest: &[u8]) -> Result<Option<Event<'b>>, Fault> {
+        let said_helo = self.session.hello == Some(Hello::Helo);
+        let offered = self.offer().extensions.chunking && !said_helo;
         let Chunk { size, last } = match bdat_args(args) {
             Ok(chunk) => chunk,
+            Err(_) if !offered => {
+                let unknown = Fault::new(Refused::NOT_IMPLEMENTED, Violation::UnknownCommand);
+                return Err(self.past_data(unknown, rest));
+            }
             Err(fault) => {
                 // How many octets follow is not known; the message cannot be completed.
                 if self.phase.next(Trigger::ChunkFails).is_some() {
@@ -195,6 +208,10 @@ impl ServerConnection {
             }
         };
         self.message.set_chunk(size, last);
+        if !offered {
+            let violation = Violation::UnknownCommand;
+            return Ok(self.refuse_chunk(&Refused::NOT_IMPLEMENTED, violation));
+        }
         if self.legal(Trigger::Bdat).is_err() {
             return Ok(self.refuse_chunk(&SEQUENCE, Violation::Sequence));
         }
@@ -220,9 +237,7 @@ impl ServerConnection {
 
     /// The octets of a refused BDAT are swallowed, never parsed; the reply leaves at their end.
     fn refuse_chunk<'b>(&mut self, reply: &Refused<'_>, violation: Violation) -> Option<Event<'b>> {
-        if self.count_violation(violation) {
-            self.closing = Some(CloseReason::Violations);
-        }
+        let reply = self.judge(reply, violation);
         self.swallow_chunk(reply);
         None
     }

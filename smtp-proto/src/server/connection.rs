@@ -322,15 +322,25 @@ impl ServerConnection {
         self.session.violations >= self.config.limits.violations
     }
 
-    /// Answers a broken rule, or the one too many with 421.
-    pub(super) fn fault(&mut self, reply: &Refused<'_>, violation: Violation) {
-        const TOO_MANY: Refused<'static> = Refused::known(421, 7, 0, "Too many errors");
+    /// The answer to a broken rule: `reply`, or 421 to the one too many, with which the connection
+    /// closes (RFC 5321 §3.8: not without 421).
+    pub(super) fn judge<'r>(
+        &mut self,
+        reply: &'r Refused<'r>,
+        violation: Violation,
+    ) -> &'r Refused<'r> {
+        static TOO_MANY: Refused<'static> = Refused::known(421, 7, 0, "Too many errors");
         if self.count_violation(violation) {
-            self.say(&TOO_MANY);
             self.closing = Some(CloseReason::Violations);
-        } else {
-            self.say(reply);
+            return &TOO_MANY;
         }
+        reply
+    }
+
+    /// Answers a broken rule.
+    pub(super) fn fault(&mut self, reply: &Refused<'_>, violation: Violation) {
+        let reply = self.judge(reply, violation);
+        self.say(reply);
     }
 
     /// Ends the transaction, if one is open.
