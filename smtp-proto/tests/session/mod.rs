@@ -26,26 +26,26 @@ const ENVELOPE: &str = "C: MAIL FROM:<a@client.example.test>\nS: 250 2.1.0 ...\n
 const DATA: &str = "C: DATA\nS: 354";
 
 /// Sees each event before the policy does, and may answer it.
-pub type Desk = for<'b> fn(&mut ServerConnection, Event<'b>) -> Option<Event<'b>>;
+pub(crate) type Desk = for<'b> fn(&mut ServerConnection, Event<'b>) -> Option<Event<'b>>;
 
 /// A server, and how far a session with it has come. It offers everything but STARTTLS and EXPN.
 #[derive(Clone)]
-pub struct Server {
-    pub extensions: Extensions,
-    pub limits: Limits,
-    pub mode: Mode,
-    pub bare: BareLineEnding,
-    pub start: Start,
-    pub desk: Desk,
+pub(crate) struct Server {
+    pub(crate) extensions: Extensions,
+    pub(crate) limits: Limits,
+    pub(crate) mode: Mode,
+    pub(crate) bare: BareLineEnding,
+    pub(crate) start: Start,
+    pub(crate) desk: Desk,
     /// What the client sends arrives as it is written, and not octet by octet too: for what
     /// depends on when the server reads.
-    pub whole: bool,
+    pub(crate) whole: bool,
     before: Vec<&'static str>,
 }
 
 impl Server {
     /// The server, before its greeting.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut limits = Limits::default();
         limits.decisions_in_flight = 4;
         Self {
@@ -66,29 +66,30 @@ impl Server {
     }
 
     /// With some fields changed.
-    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
     }
 
     /// The client has said EHLO, or LHLO.
-    pub fn greeted(mut self) -> Self {
-        self.before.push(if self.mode == Mode::Lmtp { LMTP_GREETING } else { GREETING });
-        self
+    pub(crate) fn greeted(&self) -> Self {
+        self.after(if self.mode == Mode::Lmtp { LMTP_GREETING } else { GREETING })
     }
 
     /// A transaction is open, from `a@client.example.test` to `user1@example.test`.
-    pub fn in_transaction(self) -> Self {
-        let mut greeted = self.greeted();
-        greeted.before.push(ENVELOPE);
-        greeted
+    pub(crate) fn in_transaction(&self) -> Self {
+        self.greeted().after(ENVELOPE)
     }
 
     /// The 354 has been sent.
-    pub fn in_data(self) -> Self {
-        let mut server = self.in_transaction();
-        server.before.push(DATA);
-        server
+    pub(crate) fn in_data(&self) -> Self {
+        self.in_transaction().after(DATA)
+    }
+
+    fn after(&self, dialogue: &'static str) -> Self {
+        let mut later = self.clone();
+        later.before.push(dialogue);
+        later
     }
 
     /// Holds a dialogue, in which every reply must stand, and gives the messages that were
@@ -96,7 +97,7 @@ impl Server {
     ///
     /// It is held twice, with the client's octets whole and one by one; both must go alike.
     #[track_caller]
-    pub fn hold(&self, dialogue: &str) -> Vec<Delivered> {
+    pub(crate) fn hold(&self, dialogue: &str) -> Vec<Delivered> {
         let (said, delivered) = self.hold_with(dialogue, false);
         if !self.whole {
             assert_eq!(self.hold_with(dialogue, true), (said, delivered.clone()), "octet by octet");
