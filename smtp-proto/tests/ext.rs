@@ -1,5 +1,7 @@
 //! The service extensions, LMTP and submission as dialogues, one file for each.
 
+#![allow(clippy::panic, clippy::unwrap_used, reason = "this is how a test fails")]
+
 mod session;
 
 mod ext {
