@@ -1,9 +1,10 @@
-//! A mail catcher: takes mail for everybody and prints it.
+//! A mail catcher: takes mail for everybody, in clear or with STARTTLS, and prints it.
 //!
-//! `cargo run --example smol-catch -- 127.0.0.1:2525`; without an address the kernel
-//! chooses a port of loopback.
+//! `cargo run --example smol-catch -- 127.0.0.1:2525 FOLDER`; without an address the kernel
+//! chooses a port of loopback. With a folder each message is a file there, too: its octets as they
+//! came.
 
-use smtp_driver::{Envelope, Handler, Peer, Service, Verdict};
+use smtp_driver::{Acceptor, Envelope, Handler, Peer, Service, Verdict};
 use smtp_proto::{
     ext::Extensions,
     server::{Aborted, ServerConfig, Session},
@@ -14,11 +15,30 @@ use std::{
     env,
     error::Error,
     io::{self, Write},
+    mem,
+    sync::Arc,
 };
+use testkit::mailbox::Mailbox;
 
-#[derive(Default)]
 struct Catcher {
+    mailbox: Option<Arc<Mailbox>>,
     message: Vec<u8>,
+}
+
+impl Catcher {
+    fn take(&mut self, envelope: &Envelope<()>, message: &[u8]) -> io::Result<()> {
+        if let Some(mailbox) = &self.mailbox {
+            mailbox.deliver(message)?;
+        }
+        let mut out = io::stdout().lock();
+        write!(out, "--- {} octets from {}", message.len(), envelope.mail.from)?;
+        for recipient in &envelope.recipients {
+            write!(out, " to {}", recipient.rcpt.to)?;
+        }
+        writeln!(out)?;
+        out.write_all(message)?;
+        out.flush()
+    }
 }
 
 impl Handler for Catcher {
@@ -33,9 +53,9 @@ impl Handler for Catcher {
         Ok(())
     }
 
-    async fn end(&mut self, _: Session, envelope: &Envelope<()>, size: u64) -> Verdict {
-        let message = std::mem::take(&mut self.message);
-        match print(envelope, size, &message) {
+    async fn end(&mut self, _: Session, envelope: &Envelope<()>, _: u64) -> Verdict {
+        let message = mem::take(&mut self.message);
+        match self.take(envelope, &message) {
             Ok(()) => Verdict::YES,
             Err(_) => Verdict::Refuse(Refused::TRY_LATER),
         }
@@ -46,27 +66,24 @@ impl Handler for Catcher {
     }
 }
 
-fn print(envelope: &Envelope<()>, size: u64, message: &[u8]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    write!(out, "--- {size} octets from {}", envelope.mail.from)?;
-    for recipient in &envelope.recipients {
-        write!(out, " to {}", recipient.rcpt.to)?;
-    }
-    writeln!(out)?;
-    out.write_all(message)?;
-    out.flush()
-}
-
 fn main() -> Result<(), Box<dyn Error>> {
     smol::block_on(async {
-        let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:0".into());
-        let extensions = Extensions::new().smtputf8().chunking();
+        let mut args = env::args().skip(1);
+        let address = args.next().unwrap_or_else(|| "127.0.0.1:0".into());
+        let mailbox = args.next().map(Mailbox::new).transpose()?.map(Arc::new);
+
+        let made = rcgen::generate_simple_self_signed(["localhost".into()])?;
+        let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+        let acceptor = Acceptor::from_pem(chain.as_bytes(), key.as_bytes())?;
+        let extensions = Extensions::new().smtputf8().chunking().starttls();
         let config =
             ServerConfig::builder(Host::parse("localhost")?).extensions(extensions).build();
+
         let listener = TcpListener::bind(address.parse()?)?;
         println!("listening on {}", listener.local_addr()?);
-        let handlers = |_: &Peer| Catcher::default();
-        Server::new(Smol::new(), Service::new(config)?, handlers).run(listener).await;
+        let service = Service::new(config)?.starttls(acceptor);
+        let handlers = move |_: &Peer| Catcher { mailbox: mailbox.clone(), message: Vec::new() };
+        Server::new(Smol::new(), service, handlers).run(listener).await;
         Ok(())
     })
 }

@@ -1,8 +1,9 @@
 //! A submission server (RFC 6409): STARTTLS with a certificate made at the start, then AUTH. It
-//! prints who sent how much to whom.
+//! prints who sent how much to how many.
 //!
-//! `cargo run --example smol-submission -- 127.0.0.1:2587 USER PASSWORD`; without
-//! arguments the kernel chooses a port of loopback, and name and password are printed.
+//! `cargo run --example smol-submission -- 127.0.0.1:2587 USER PASSWORD FOLDER`; without an
+//! address the kernel chooses a port of loopback, without name and password they are `user1` and
+//! `secret1`, and with a folder each message becomes a file there.
 
 use smtp_driver::{
     Acceptor, Envelope, Handler, Peer, Service, Verdict,
@@ -10,11 +11,12 @@ use smtp_driver::{
 };
 use smtp_proto::{
     ext::Extensions,
-    server::{Mode, ServerConfig, Session},
+    server::{Aborted, Mode, ServerConfig, Session},
     wire::{Host, Mechanism, Rcpt, Refused},
 };
 use smtp_server_smol::{Server, Smol, TcpListener};
-use std::{env, error::Error, future::Future, pin::Pin};
+use std::{env, error::Error, future::Future, mem, pin::Pin, sync::Arc};
+use testkit::mailbox::Mailbox;
 
 struct OneUser {
     name: String,
@@ -34,9 +36,10 @@ impl Credentials for OneUser {
     }
 }
 
-#[derive(Default)]
 struct Submission {
+    mailbox: Option<Arc<Mailbox>>,
     user: String,
+    message: Vec<u8>,
 }
 
 impl Handler for Submission {
@@ -50,14 +53,23 @@ impl Handler for Submission {
         Verdict::YES
     }
 
-    async fn body(&mut self, _: &[&[u8]]) -> Result<(), Refused<'static>> {
+    async fn body(&mut self, pieces: &[&[u8]]) -> Result<(), Refused<'static>> {
+        pieces.iter().for_each(|piece| self.message.extend_from_slice(piece));
         Ok(())
     }
 
     async fn end(&mut self, _: Session, envelope: &Envelope<()>, size: u64) -> Verdict {
+        let message = mem::take(&mut self.message);
+        if self.mailbox.as_ref().is_some_and(|mailbox| mailbox.deliver(&message).is_err()) {
+            return Verdict::Refuse(Refused::TRY_LATER);
+        }
         let recipients = envelope.recipients.len();
         println!("{}: {size} octets to {recipients} recipients", self.user);
         Verdict::YES
+    }
+
+    fn aborted(&mut self, _: Aborted) {
+        self.message.clear();
     }
 }
 
@@ -67,6 +79,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let address = args.next().unwrap_or_else(|| "127.0.0.1:0".into());
         let name = args.next().unwrap_or_else(|| "user1".into());
         let password = args.next().unwrap_or_else(|| "secret1".into());
+        let mailbox = args.next().map(Mailbox::new).transpose()?.map(Arc::new);
 
         let made = rcgen::generate_simple_self_signed(["localhost".into()])?;
         let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
@@ -82,10 +95,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             .build();
 
         let listener = TcpListener::bind(address.parse()?)?;
-        println!("listening on {}: user {name}, password {password}", listener.local_addr()?);
+        println!("listening on {}", listener.local_addr()?);
         let service =
             Service::new(config)?.starttls(acceptor).credentials(OneUser { name, password });
-        let handlers = |_: &Peer| Submission::default();
+        let handlers = move |_: &Peer| Submission {
+            mailbox: mailbox.clone(),
+            user: String::new(),
+            message: Vec::new(),
+        };
         Server::new(Smol::new(), service, handlers).run(listener).await;
         Ok(())
     })

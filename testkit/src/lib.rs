@@ -4,6 +4,7 @@
 //! - [`clock`]: an executor in virtual time.
 //! - [`dialogue`]: sessions written as `C:` and `S:` lines, and what runs them.
 //! - [`line`]: the client's end of a dialogue: a stream in virtual time, or a socket.
+//! - [`mailbox`]: a folder that takes messages.
 //! - [`tls`]: throw-away certificates.
 //! - [`policy`]: one small mail policy, for the driver and for the bare machine.
 //! - [`bare`]: the machine without a driver, as the other end of a dialogue.
@@ -15,6 +16,7 @@ pub mod bare;
 pub mod clock;
 pub mod dialogue;
 pub mod line;
+pub mod mailbox;
 pub mod memory;
 pub mod policy;
 pub mod suite;
