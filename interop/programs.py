@@ -1,5 +1,6 @@
 """Other people's programs deliver a message; what lands must be what was sent."""
 
+import base64
 import json
 import os
 import pathlib
@@ -115,13 +116,15 @@ def curl(*options):
 # ── Python ──
 
 
-def python(tls=False, options=()):
-    """smtplib of the Python that runs this."""
+def python(tls=False, options=(), login=None):
+    """smtplib of the Python that runs this; `login` authenticates the client it is given."""
 
     def deliver(port, file, to):
         with smtplib.SMTP("127.0.0.1", port, "client.example", timeout=TIMEOUT) as client:
             if tls:
                 client.starttls(context=blind_tls())
+            if login:
+                login(client)
             refused = client.sendmail(SENDER, [to], file.read_bytes(), mail_options=options)
             expect(not refused, f"refused: {refused}")
 
@@ -133,9 +136,9 @@ def python(tls=False, options=()):
 SCRIPT = """
 const { readFileSync } = require('fs');
 const { createTransport } = require('nodemailer');
-const { port, secure, file, from, to } = JSON.parse(process.argv[2]);
+const { port, secure, auth, file, from, to } = JSON.parse(process.argv[2]);
 createTransport({
-    host: '127.0.0.1', port, name: 'client.example',
+    host: '127.0.0.1', port, name: 'client.example', ...auth,
     requireTLS: secure, ignoreTLS: !secure, tls: { rejectUnauthorized: false },
 }).sendMail({ envelope: { from, to: [to] }, raw: readFileSync(file) }, error => {
     if (error) { console.error(error); process.exit(1); }
@@ -143,13 +146,14 @@ createTransport({
 """
 
 
-def nodemailer(cache, secure=False):
-    """nodemailer, installed in `cache`."""
+def nodemailer(cache, secure=False, auth=None):
+    """nodemailer, installed in `cache`; `auth` are its options for AUTH."""
 
     def deliver(port, file, to):
         script = file.with_name("send.js")
         script.write_text(SCRIPT)
-        order = {"port": port, "secure": secure, "file": str(file), "from": SENDER, "to": to}
+        order = {"port": port, "secure": secure, "auth": auth or {},
+                 "file": str(file), "from": SENDER, "to": to}  # fmt: skip
         environment = {**os.environ, "NODE_PATH": str(cache / "node_modules")}
         run(["node", script, json.dumps(order)], env=environment)
 
@@ -172,6 +176,8 @@ def install_nodemailer(cache):
 
 # ── msmtp ──
 
+MSMTP_TLS = ("--tls=on", "--tls-starttls=on", "--tls-certcheck=off")
+
 
 def msmtp(*options):
     """msmtp without a configuration file."""
@@ -179,7 +185,7 @@ def msmtp(*options):
     def deliver(port, file, to):
         with open(file, "rb") as octets:
             run(["msmtp", "--host=127.0.0.1", f"--port={port}", "--domain=client.example",
-                 "--auth=off", f"--from={SENDER}", "--timeout=20", *options, "--", to],
+                 f"--from={SENDER}", "--timeout=20", *options, "--", to],
                 stdin=octets)  # fmt: skip
 
     return deliver
@@ -212,15 +218,80 @@ def programs(cache):
             Program("nodemailer SMTPUTF8", nodemailer(cache), to=UTF8_USER, eight_bit=True),
         ],
         "msmtp": [
-            Program("msmtp", msmtp()),
-            Program("msmtp STARTTLS", msmtp("--tls=on", "--tls-starttls=on", "--tls-certcheck=off")),
+            Program("msmtp", msmtp("--auth=off")),
+            Program("msmtp STARTTLS", msmtp("--auth=off", *MSMTP_TLS)),
         ],
     }
 
 
-def check_programs(report, server, cache):
-    """Every program that is installed delivers to `server`."""
-    for executable, ways in programs(cache).items():
+def submitters(cache, user, password):
+    """All programs that authenticate inside TLS, with each mechanism, by executable."""
+    def smtplib_login(mechanism):
+        def login(client):
+            client.ehlo()
+            client.user, client.password = user, password
+            code, _ = client.auth(mechanism, getattr(client, f"auth_{mechanism.lower()}"))
+            expect(code == 235, f"{code} for AUTH {mechanism}")
+
+        return login
+
+    ways = {"swaks": [], "curl": [], "python3": [], "node": [], "msmtp": []}
+    for mechanism in ("PLAIN", "LOGIN"):
+        ways["swaks"].append(Program(
+            f"swaks AUTH {mechanism}",
+            swaks("--tls", "--auth", mechanism, "--auth-user", user, "--auth-password", password),
+        ))  # fmt: skip
+        ways["curl"].append(Program(
+            f"curl AUTH {mechanism}",
+            curl("--ssl-reqd", "--user", f"{user}:{password}",
+                 "--login-options", f"AUTH={mechanism}"),
+        ))  # fmt: skip
+        ways["python3"].append(Program(
+            f"smtplib AUTH {mechanism}", python(tls=True, login=smtplib_login(mechanism))
+        ))  # fmt: skip
+        ways["node"].append(Program(
+            f"nodemailer AUTH {mechanism}",
+            nodemailer(cache, secure=True, auth={
+                "auth": {"user": user, "pass": password}, "authMethod": mechanism,
+            }),
+        ))  # fmt: skip
+        ways["msmtp"].append(Program(
+            f"msmtp AUTH {mechanism}",
+            msmtp(*MSMTP_TLS, f"--auth={mechanism.lower()}", f"--user={user}",
+                  f"--passwordeval=echo '{password}'"),
+        ))  # fmt: skip
+    return ways
+
+
+def check_refusals(server):
+    """Without TLS, without AUTH and with a wrong password nothing is taken."""
+    server.clear()
+    with smtplib.SMTP("127.0.0.1", server.port, "client.example", timeout=TIMEOUT) as client:
+        client.ehlo()
+        expect(not client.has_extn("auth"), "AUTH is offered in clear")
+        response = base64.b64encode(f"\0{server.user}\0{server.password}".encode()).decode()
+        clear = client.docmd("AUTH", f"PLAIN {response}")[0]
+        early = client.mail(SENDER)[0]
+        client.starttls(context=blind_tls())
+        client.ehlo()
+        mail = client.mail(SENDER)[0]
+        client.user, client.password = server.user, "wrong"
+        wrong = []
+        for mechanism, method in (("PLAIN", client.auth_plain), ("LOGIN", client.auth_login)):
+            try:
+                wrong.append(client.auth(mechanism, method)[0])
+            except smtplib.SMTPAuthenticationError as error:
+                wrong.append(error.smtp_code)
+        after = client.mail(SENDER)[0]
+    codes = [clear, early, mail, *wrong, after]
+    expect(codes[0] >= 500 and codes[1:] == [530, 530, 535, 535, 530], f"{codes}")
+    expect(not server.files(), "something is stored")
+    return f"{codes}"
+
+
+def check_ways(report, server, cache, all_ways):
+    """Every program of `all_ways` that is installed delivers to `server`."""
+    for executable, ways in all_ways.items():
         if not shutil.which(executable):
             report.skip(f"{server.name}: {ways[0].name}", f"{executable} is not installed")
             continue
@@ -235,5 +306,16 @@ def check_programs(report, server, cache):
                 continue
         for way in ways:
             report.check(f"{server.name}: {way.name}", way.check, server)
+
+
+def check_programs(report, server, cache):
+    """Every program delivers to `server`, which takes mail from anybody."""
+    check_ways(report, server, cache, programs(cache))
     if shutil.which("swaks"):
         report.check(f"{server.name}: swaks without SMTPUTF8", swaks_without_utf8, server)
+
+
+def check_submission(report, server, cache):
+    """Every program delivers to `server` once it has authenticated, and nobody else does."""
+    check_ways(report, server, cache, submitters(cache, server.user, server.password))
+    report.check(f"{server.name}: nothing without TLS, AUTH and the password", check_refusals, server)

@@ -22,6 +22,8 @@ class Server:
     name = "server"
     # Whether it writes Return-Path and Received.
     trace = False
+    # Whether it ends by itself on SIGTERM.
+    signals = False
 
     def __init__(self, binaries):
         self.binaries = pathlib.Path(binaries)
@@ -132,6 +134,7 @@ class Mta(Server):
 
     name = "smtp-mta"
     trace = True
+    signals = True
 
     CONFIG = """\
 hostname = "mx.test"
@@ -159,27 +162,65 @@ mailboxes = ["you", "jürgen"]
         ]
 
 
-class Catch(Server):
-    """The example `catch` of an adapter, told to write its messages to files."""
+class Example(Server):
+    """An example of an adapter, told to write its messages to files."""
+
+    example = None
 
     def __init__(self, binaries, adapter):
         super().__init__(binaries)
-        self.name = adapter
+        self.adapter = adapter
         self.mail = self.path / "mail"
-        self.mail.mkdir()
 
     def command(self):
-        example = self.binaries / "examples" / f"{self.name}-catch"
-        return [example, "--listen", "127.0.0.1:0", "--dir", self.mail]
+        example = self.binaries / "examples" / f"{self.adapter}-{self.example}"
+        return [example, "127.0.0.1:0", *self.arguments()]
+
+    def arguments(self):
+        """What follows the address."""
+        return [self.mail]
 
     def files(self):
         return list(self.mail.glob("*.eml"))
 
 
+class Catch(Example):
+    """Takes mail for everybody."""
+
+    example = "catch"
+
+    def __init__(self, binaries, adapter):
+        super().__init__(binaries, adapter)
+        self.name = adapter
+
+
+class Submission(Example):
+    """Takes mail from one user, after STARTTLS and AUTH."""
+
+    example = "submission"
+    user = "user1"
+    password = "secret 1"
+
+    def __init__(self, binaries, adapter):
+        super().__init__(binaries, adapter)
+        self.name = f"{adapter} submission"
+
+    def arguments(self):
+        return [self.user, self.password, self.mail]
+
+
 def servers(binaries):
-    """A maker of each server, by name."""
+    """A maker of each server that takes mail from anybody, by name."""
     return {
         "smtp-mta": lambda: Mta(binaries),
         "tokio": lambda: Catch(binaries, "tokio"),
         "smol": lambda: Catch(binaries, "smol"),
+    }
+
+
+def submission_servers(binaries):
+    """A maker of each server that takes mail after AUTH, by name."""
+    return {
+        "tokio submission": lambda: Submission(binaries, "tokio"),
+        "smol submission": lambda: Submission(binaries, "smol"),
     }
