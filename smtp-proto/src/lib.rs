@@ -40,7 +40,8 @@
 //!     stay harmless and give the same reason.
 //! 12. The same input and answers give the same events and replies however the input is cut; only
 //!     `EarlyTalker`, `Residue`, and octets behind a refused DATA or a malformed BDAT depend on when
-//!     you read.
+//!     you read. So offer what you have read once more before you refuse a DATA: text that did not
+//!     wait for 354 must not run as commands.
 //!
 //! # The loop
 //!

@@ -1,0 +1,66 @@
+//! Cases: each judges one requirement.
+
+use crate::{
+    outcome::{Outcome, Verdict},
+    requirement::{self, Requirement},
+    tester::{Run, Tester},
+    transcript::Line,
+};
+use serde::Serialize;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::{Duration, Instant},
+};
+
+/// A case: the requirement it judges, and how.
+#[derive(Clone, Copy)]
+pub struct Case {
+    /// The requirement.
+    pub id: &'static str,
+    /// Judges it.
+    pub run: fn(&Tester<'_>) -> Outcome,
+}
+
+impl Case {
+    /// What it judges.
+    pub fn requirement(&self) -> Option<&'static Requirement> {
+        requirement::find(self.id)
+    }
+}
+
+impl std::fmt::Debug for Case {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Case").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// What a case found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The requirement.
+    pub id: &'static str,
+    /// The verdict.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// The dialogues, session by session.
+    pub sessions: Vec<Vec<Line>>,
+    /// How long it took.
+    #[serde(serialize_with = "milliseconds", rename = "milliseconds")]
+    pub took: Duration,
+}
+
+fn milliseconds<S: serde::Serializer>(took: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_u64(u64::try_from(took.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Runs a case. Whatever happens in it, it ends in a report.
+pub fn run(case: Case, run: &Run) -> Report {
+    let began = Instant::now();
+    let tester = Tester::new(run, case.id);
+    let verdict = match catch_unwind(AssertUnwindSafe(|| (case.run)(&tester))) {
+        Ok(Ok(())) => Verdict::Pass,
+        Ok(Err(verdict)) => verdict,
+        Err(_) => Verdict::Error("the case panicked".into()),
+    };
+    Report { id: case.id, verdict, sessions: tester.transcripts(), took: began.elapsed() }
+}

@@ -1,0 +1,20 @@
+//! Judges any SMTP server, black box, by the RFCs.
+//!
+//! A [`Case`](case::Case) judges one [`Requirement`](requirement::Requirement): it opens
+//! [sessions](session::Session) with the server, says octets, and judges what it hears. The suite has
+//! its own reader of replies and shares no code with any server, so that no fault of one can hide in
+//! the other.
+#![forbid(unsafe_code)]
+
+pub mod case;
+pub mod cases;
+pub mod cooperation;
+pub mod mailbox;
+pub mod outcome;
+pub mod reply;
+pub mod requirement;
+pub mod session;
+pub mod tester;
+pub mod tls;
+pub mod transcript;
+pub mod wire;

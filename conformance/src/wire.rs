@@ -1,0 +1,130 @@
+//! A connection as the suite uses it: octets out, octets in, and three ways to hear nothing.
+
+use std::{
+    io::{self, Read, Write},
+    net::{Shutdown, SocketAddr, TcpStream},
+    time::Duration,
+};
+
+/// What one read brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// This many octets.
+    Octets(usize),
+    /// The peer has closed; FIN and RST are the same.
+    Closed,
+    /// Nothing came in time.
+    Silent,
+}
+
+/// A connection to the server that is judged. Blocking; one session owns one.
+pub trait Wire: Send {
+    /// Sends all of `octets`; false if the peer has closed.
+    fn send(&mut self, octets: &[u8]) -> bool;
+
+    /// Waits at most `patience` for octets.
+    fn receive(&mut self, buffer: &mut [u8], patience: Duration) -> Received;
+
+    /// Closes our side and leaves the other open.
+    fn finish(&mut self);
+}
+
+/// Which listener of the server a session is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Port {
+    /// The one that the run is about.
+    Main,
+    /// TLS from the first octet.
+    ImplicitTls,
+    /// Submission.
+    Submission,
+    /// LMTP.
+    Lmtp,
+}
+
+/// A server that is judged: something to connect to.
+pub trait Target: Send + Sync {
+    /// A new connection.
+    ///
+    /// # Errors
+    /// There is none to be had: the listener is not there, or not told of.
+    fn connect(&self, port: Port) -> io::Result<Box<dyn Wire>>;
+
+    /// Whether it has such a listener.
+    fn has(&self, port: Port) -> bool;
+}
+
+/// A server at TCP addresses.
+#[derive(Clone, Debug)]
+pub struct TcpTarget {
+    /// The listener that the run is about.
+    pub main: SocketAddr,
+    /// TLS from the first octet.
+    pub implicit_tls: Option<SocketAddr>,
+    /// Submission.
+    pub submission: Option<SocketAddr>,
+    /// LMTP.
+    pub lmtp: Option<SocketAddr>,
+    /// For connecting and for sending.
+    pub timeout: Duration,
+}
+
+impl TcpTarget {
+    fn address(&self, port: Port) -> Option<SocketAddr> {
+        match port {
+            Port::Main => Some(self.main),
+            Port::ImplicitTls => self.implicit_tls,
+            Port::Submission => self.submission,
+            Port::Lmtp => self.lmtp,
+        }
+    }
+}
+
+impl Target for TcpTarget {
+    fn connect(&self, port: Port) -> io::Result<Box<dyn Wire>> {
+        let address = self.address(port).ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let stream = TcpStream::connect_timeout(&address, self.timeout)?;
+        // Each segment is sent as it is written: cases depend on where it is cut.
+        stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(self.timeout))?;
+        Ok(Box::new(TcpWire(stream)))
+    }
+
+    fn has(&self, port: Port) -> bool {
+        self.address(port).is_some()
+    }
+}
+
+struct TcpWire(TcpStream);
+
+impl Wire for TcpWire {
+    fn send(&mut self, octets: &[u8]) -> bool {
+        self.0.write_all(octets).is_ok()
+    }
+
+    fn receive(&mut self, buffer: &mut [u8], patience: Duration) -> Received {
+        // A timeout of zero would mean none.
+        let patience = patience.max(Duration::from_millis(1));
+        if self.0.set_read_timeout(Some(patience)).is_err() {
+            return Received::Closed;
+        }
+        loop {
+            return match self.0.read(buffer) {
+                Ok(0) => Received::Closed,
+                Ok(n) => Received::Octets(n),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) if is_timeout(&e) => Received::Silent,
+                Err(_) => Received::Closed,
+            };
+        }
+    }
+
+    fn finish(&mut self) {
+        // Nothing to do if the peer was faster.
+        drop(self.0.shutdown(Shutdown::Write));
+    }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
