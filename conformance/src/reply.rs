@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(take_reply(b"250-a\r\n250"), None);
         assert_eq!(take_reply(b"250-a\r\n"), None);
         let (reply, n) = take_reply(b"250-a\r\n250 2.0.0 b\r\n221 x\r\n").unwrap();
-        assert_eq!((reply.code, n, reply.defects.len()), (250, 18, 0));
+        assert_eq!((reply.code, n, reply.defects.len()), (250, 20, 0));
         assert_eq!(reply.enhanced(1), Some([2, 0, 0]));
         assert_eq!((reply.enhanced(0), reply.text(1).as_str()), (None, "2.0.0 b"));
     }
