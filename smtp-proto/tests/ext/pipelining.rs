@@ -1,6 +1,7 @@
 //! PIPELINING (RFC 2920).
 
 use crate::session::Server;
+use smtp_proto::server::Event;
 
 /// PIPE-01, RFC 2920 §3.1, §3.2
 #[test]
@@ -97,6 +98,36 @@ fn a_hundred_recipients_in_one_write_have_a_hundred_replies() {
         ));
         assert_eq!(messages[0].recipients.len(), 50);
     }
+}
+
+/// PIPE-08, RFC 2920 §3.2: an answer that is known early waits for those before it
+#[test]
+fn replies_keep_their_order_when_the_first_decision_comes_last() {
+    // Nobody decides on user1; the machine does after two minutes.
+    let server = Server::new().with(|server| {
+        server.desk = |_, event| match event {
+            Event::Rcpt { rcpt, .. } if rcpt.to.to_string() == "<user1@example.test>" => None,
+            other => Some(other),
+        }
+    });
+    let messages = server.greeted().hold(
+        r"C: MAIL FROM:<>
+        S: 250
+        C+ RCPT TO:<user1@example.test>
+        C+ RCPT TO:<nobody@example.test>
+        C+ RCPT TO:<user2@example.test>
+        C+ RCPT TO:<
+        C: DATA
+        T: 2m
+        S: 451 4.3.0 ...
+        S: 550 5.1.1 ...
+        S: 250 2.1.5 ...
+        S: 501 5.1.3 ...
+        S: 354
+        C: .
+        S: 250",
+    );
+    assert_eq!(messages[0].recipients, ["<user2@example.test>"]);
 }
 
 /// PIPE-08: more replies than the output mark has room for
