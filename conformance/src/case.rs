@@ -53,13 +53,23 @@ fn milliseconds<S: serde::Serializer>(took: &Duration, to: S) -> Result<S::Ok, S
     to.serialize_u64(u64::try_from(took.as_millis()).unwrap_or(u64::MAX))
 }
 
+/// A breach of what is no MUST, in the profile of the run, is a shortcoming.
+fn graded(verdict: Verdict, case: Case, strict: bool) -> Verdict {
+    match verdict {
+        Verdict::Fail(finding) if case.requirement().is_some_and(|r| !r.graded(strict).is_must()) => {
+            Verdict::Warn(finding)
+        }
+        verdict => verdict,
+    }
+}
+
 /// Runs a case. Whatever happens in it, it ends in a report.
 pub fn run(case: Case, run: &Run) -> Report {
     let began = Instant::now();
     let tester = Tester::new(run, case.id);
     let verdict = match catch_unwind(AssertUnwindSafe(|| (case.run)(&tester))) {
         Ok(Ok(())) => Verdict::Pass,
-        Ok(Err(verdict)) => verdict,
+        Ok(Err(verdict)) => graded(verdict, case, run.strict),
         Err(_) => Verdict::Error("the case panicked".into()),
     };
     Report { id: case.id, verdict, sessions: tester.transcripts(), took: began.elapsed() }

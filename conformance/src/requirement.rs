@@ -84,6 +84,11 @@ impl Requirement {
         self.id.rsplit_once('-').map_or(self.id.as_str(), |(family, _)| family)
     }
 
+    /// The level by which a breach is graded: that of the letter, or of the default profile.
+    pub fn graded(&self, strict: bool) -> Level {
+        self.default_level.filter(|_| !strict).unwrap_or(self.level)
+    }
+
     /// Whether it has the tag.
     pub fn has_tag(&self, tag: &str) -> bool {
         self.tags.iter().any(|own| own == tag)

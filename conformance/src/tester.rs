@@ -25,6 +25,8 @@ pub struct Run {
     pub port: Port,
     /// Makes the messages of a run its own.
     pub seed: u64,
+    /// Breaches are graded by the letter, also where careful operators do not follow it.
+    pub strict: bool,
 }
 
 /// What one case has in hand.
