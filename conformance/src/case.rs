@@ -56,7 +56,9 @@ fn milliseconds<S: serde::Serializer>(took: &Duration, to: S) -> Result<S::Ok, S
 /// A breach of what is no MUST, in the profile of the run, is a shortcoming.
 fn graded(verdict: Verdict, case: Case, strict: bool) -> Verdict {
     match verdict {
-        Verdict::Fail(finding) if case.requirement().is_some_and(|r| !r.graded(strict).is_must()) => {
+        Verdict::Fail(finding)
+            if case.requirement().is_some_and(|r| !r.graded(strict).is_must()) =>
+        {
             Verdict::Warn(finding)
         }
         verdict => verdict,
