@@ -574,6 +574,26 @@ fn what_is_swallowed_is_bounded() {
 }
 
 #[test]
+fn refused_messages_count_against_the_limit_of_violations() {
+    let config = config_of(Mode::Smtp, extensions(), BareLineEnding::Refuse, |limits| {
+        limits.text_line = Some(0); // raised to 998
+        limits.violations = 2;
+    });
+    let mut desk = Desk::after(config, "");
+    for _ in 0..2 {
+        desk.says(ENVELOPE);
+        desk.says("DATA\r\n");
+        desk.run();
+        desk.says(format!("{}\r\n.\r\n", "x".repeat(999)));
+        assert!(matches!(desk.run(), Seen::Need(Need::Input)), "each is answered as it is");
+    }
+    desk.output();
+    desk.says("NOOP\r\nNOOP\r\n");
+    assert!(matches!(desk.run(), Seen::Closed(CloseReason::Violations)));
+    assert_eq!(desk.codes(), [421]);
+}
+
+#[test]
 fn notices_come_in_the_order_of_cause() {
     let mut desk = Desk::after(config(|_| {}), ENVELOPE);
     desk.says("BDAT 4\r\nabcdQUIT\r\n");

@@ -18,6 +18,7 @@ use crate::{
     },
 };
 
+pub(super) const TOO_MANY_ERRORS: Refused<'static> = Refused::known(421, 7, 0, "Too many errors");
 const LINE_TOO_LONG: Refused<'static> = Refused::known(500, 5, 2, "Line too long");
 const AUTH_TOO_LONG: Refused<'static> =
     Refused::known(500, 5, 6, "Authentication exchange line is too long");
@@ -65,6 +66,12 @@ impl ServerConnection {
     }
 
     fn command<'b>(&mut self, line: &'b [u8], rest: &[u8]) -> Option<Event<'b>> {
+        if self.session.violations >= self.config.limits.violations {
+            // The rule that was one too many was broken by a message, which had its own answer.
+            self.say(&TOO_MANY_ERRORS);
+            self.closing = Some(CloseReason::Violations);
+            return None;
+        }
         let (verb, args) = split_verb(line);
         let greets = matches!(verb, Verb::Hello(_));
         let outcome = match verb {
@@ -129,6 +136,11 @@ impl ServerConnection {
         }
     }
 
+    /// The peer has renounced extensions (RFC 5321 §4.1.1.1).
+    fn said_helo(&self) -> bool {
+        self.session.hello == Some(Hello::Helo)
+    }
+
     /// 250 to a command that asks nothing.
     fn ok<'b>(&mut self) -> Option<Event<'b>> {
         let enhanced = self.success(0);
@@ -191,8 +203,7 @@ impl ServerConnection {
     }
 
     fn bdat<'b>(&mut self, args: &[u8], rest: &[u8]) -> Result<Option<Event<'b>>, Fault> {
-        let said_helo = self.session.hello == Some(Hello::Helo);
-        let offered = self.offer().extensions.chunking && !said_helo;
+        let offered = self.offer().extensions.chunking && !self.said_helo();
         let Chunk { size, last } = match bdat_args(args) {
             Ok(chunk) => chunk,
             Err(_) if !offered => {
@@ -283,7 +294,7 @@ impl ServerConnection {
 
     fn auth<'b>(&mut self, args: &'b [u8]) -> Result<Option<Event<'b>>, Fault> {
         let extensions = self.offer().extensions;
-        if extensions.auth.is_empty() {
+        if extensions.auth.is_empty() || self.said_helo() {
             return Err(Fault::new(Refused::NOT_IMPLEMENTED, Violation::UnknownCommand));
         }
         self.legal(Trigger::AuthCommand)?;

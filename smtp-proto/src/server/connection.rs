@@ -1,6 +1,7 @@
 //! One connection: the calls of its embedder, and the loop that turns input into events.
 
 use super::{
+    commands::TOO_MANY_ERRORS,
     config::{ServerConfig, Start},
     deadlines::Deadlines,
     decision::{Pending, op},
@@ -329,7 +330,7 @@ impl ServerConnection {
         reply: &'r Refused<'r>,
         violation: Violation,
     ) -> &'r Refused<'r> {
-        static TOO_MANY: Refused<'static> = Refused::known(421, 7, 0, "Too many errors");
+        static TOO_MANY: Refused<'static> = TOO_MANY_ERRORS;
         if self.count_violation(violation) {
             self.closing = Some(CloseReason::Violations);
             return &TOO_MANY;

@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 /// What a call of `poll_event` said, with nothing borrowed.
 #[derive(Debug)]
-pub enum Seen {
+pub(crate) enum Seen {
     /// A question.
     Asked(Question),
     /// An event without one.
@@ -23,21 +23,21 @@ pub enum Seen {
     Closed(CloseReason),
 }
 
-pub struct Desk {
-    pub machine: ServerConnection,
-    pub unread: Vec<u8>,
-    pub now: Instant,
+pub(crate) struct Desk {
+    pub(crate) machine: ServerConnection,
+    pub(crate) unread: Vec<u8>,
+    pub(crate) now: Instant,
     /// Events without a question that `run` and `until` have passed, and bodies.
-    pub told: Vec<String>,
-    pub body: Vec<u8>,
+    pub(crate) told: Vec<String>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// All that a server can offer, on a configuration that a test may tighten.
-pub fn config(tune: impl FnOnce(&mut Limits)) -> Arc<ServerConfig> {
+pub(crate) fn config(tune: impl FnOnce(&mut Limits)) -> Arc<ServerConfig> {
     config_of(Mode::Smtp, embedder::extensions().starttls(), BareLineEnding::Refuse, tune)
 }
 
-pub fn config_of(
+pub(crate) fn config_of(
     mode: Mode,
     extensions: Extensions,
     bare: BareLineEnding,
@@ -49,7 +49,7 @@ pub fn config_of(
 }
 
 impl Desk {
-    pub fn new(config: Arc<ServerConfig>) -> Self {
+    pub(crate) fn new(config: Arc<ServerConfig>) -> Self {
         Self {
             machine: ServerConnection::new(config, Start::Plain),
             unread: Vec::new(),
@@ -60,7 +60,7 @@ impl Desk {
     }
 
     /// A machine that has accepted `EHLO`, and then what `script` says.
-    pub fn after(config: Arc<ServerConfig>, script: &str) -> Self {
+    pub(crate) fn after(config: Arc<ServerConfig>, script: &str) -> Self {
         let mut desk = Self::new(config);
         desk.says("EHLO client.example\r\n");
         desk.says(script);
@@ -70,12 +70,12 @@ impl Desk {
         desk
     }
 
-    pub fn says(&mut self, text: impl AsRef<[u8]>) {
+    pub(crate) fn says(&mut self, text: impl AsRef<[u8]>) {
         self.unread.extend_from_slice(text.as_ref());
     }
 
     /// One call of `poll_event`.
-    pub fn poll(&mut self) -> Seen {
+    pub(crate) fn poll(&mut self) -> Seen {
         let mut input = &self.unread[..];
         let step = self.machine.poll_event(&mut input, self.now);
         let left = input.len();
@@ -96,7 +96,7 @@ impl Desk {
     }
 
     /// Says yes to everything until there is nothing more to do.
-    pub fn run(&mut self) -> Seen {
+    pub(crate) fn run(&mut self) -> Seen {
         loop {
             match self.poll() {
                 Seen::Asked(question) => {
@@ -109,7 +109,7 @@ impl Desk {
     }
 
     /// Says yes to everything until a question of this kind comes.
-    pub fn until(&mut self, kind: &str) -> Question {
+    pub(crate) fn until(&mut self, kind: &str) -> Question {
         loop {
             match self.poll() {
                 Seen::Asked(question) if name(&question) == kind => return question,
@@ -123,26 +123,26 @@ impl Desk {
     }
 
     /// Expects a question of this kind at once.
-    pub fn asked(&mut self, kind: &str) -> Question {
+    pub(crate) fn asked(&mut self, kind: &str) -> Question {
         match self.poll() {
             Seen::Asked(question) if name(&question) == kind => question,
             seen => panic!("{seen:?} in place of a {kind} question"),
         }
     }
 
-    pub fn answer(&mut self, question: Question, answer: Answer) -> bool {
+    pub(crate) fn answer(&mut self, question: Question, answer: Answer) -> bool {
         question.answer(&mut self.machine, answer).is_ok()
     }
 
     /// What has left since the last call.
-    pub fn output(&mut self) -> String {
+    pub(crate) fn output(&mut self) -> String {
         let mut output = Vec::new();
         embedder::drain(&mut self.machine, &mut output);
         String::from_utf8(output).expect("replies are ASCII")
     }
 
     /// The codes of the replies that have left since the last call.
-    pub fn codes(&mut self) -> Vec<u16> {
+    pub(crate) fn codes(&mut self) -> Vec<u16> {
         self.output()
             .lines()
             .filter(|line| line.as_bytes().get(3) != Some(&b'-'))
@@ -151,14 +151,14 @@ impl Desk {
     }
 
     /// Lets time pass, and fires what is due.
-    pub fn pass(&mut self, time: Duration) {
+    pub(crate) fn pass(&mut self, time: Duration) {
         self.now = self.now + time;
         self.machine.handle_timeout(self.now);
     }
 }
 
 /// The name of a question.
-pub fn name(question: &Question) -> &'static str {
+pub(crate) fn name(question: &Question) -> &'static str {
     match question {
         Question::Connect(_) => "connect",
         Question::Hello(_) => "hello",
