@@ -22,6 +22,9 @@ impl Smol {
     /// Tasks run on smol's global executor, whose threads `SMOL_THREADS` counts.
     #[must_use]
     pub fn new() -> Self {
+        // smol starts them with its first task. They need descriptors of their own, so that must not
+        // be the first connection of a flood.
+        smol::spawn(async {}).detach();
         Self { origin: Instant::now(), executor: None }
     }
 
