@@ -3,7 +3,7 @@
 //! - [`memory`]: a pair of streams without a network.
 //! - [`clock`]: an executor in virtual time.
 //! - [`dialogue`]: sessions written as `C:` and `S:` lines, and what runs them.
-//! - [`line`]: the client's end of a dialogue: a stream in virtual time, or a socket.
+//! - [`mod@line`]: the client's end of a dialogue: a stream in virtual time, or a socket.
 //! - [`mailbox`]: a folder that takes messages.
 //! - [`tls`]: throw-away certificates.
 //! - [`policy`]: one small mail policy, for the driver and for the bare machine.
