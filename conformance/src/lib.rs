@@ -9,11 +9,17 @@
 pub mod case;
 pub mod cases;
 pub mod cooperation;
+pub mod expect;
 pub mod mailbox;
 pub mod outcome;
+pub mod profile;
 pub mod reply;
+pub mod report;
 pub mod requirement;
+pub mod runner;
+pub mod select;
 pub mod session;
+pub mod stored;
 pub mod tester;
 pub mod tls;
 pub mod transcript;

@@ -92,6 +92,13 @@ impl Session {
         }
     }
 
+    /// Sends many octets, in pieces; the transcript says `what` in their place. Stops where the
+    /// server closes; whether all were sent.
+    pub fn send_much(&mut self, octets: &[u8], what: &str) -> bool {
+        self.transcript.push(Line::Client(format!("[{what}: {} octets]", octets.len())));
+        octets.chunks(64 << 10).all(|piece| self.wire.as_mut().is_some_and(|w| w.send(piece)))
+    }
+
     /// Sends octets one by one.
     pub fn drip(&mut self, octets: &[u8], pause: Duration) {
         self.transcript.push(Line::Note(format!("octet by octet: {}", visible(octets))));

@@ -4,7 +4,8 @@ use crate::{
     cooperation::{Cooperation, Credentials, Mailbox},
     mailbox,
     outcome::{Place, Verdict, inconclusive},
-    session::Session,
+    session::{Answer, Session},
+    stored::Stored,
     tls::Handshake,
     transcript::{Line, Transcript},
     wire::{Port, Target},
@@ -276,6 +277,60 @@ impl<'r> Tester<'r> {
         }
     }
 
+    /// The one message with `token` in the mailbox of `recipient`, taken apart.
+    ///
+    /// # Errors
+    /// As [`stored_one`](Self::stored_one).
+    pub fn arrived(&self, recipient: &str, token: &str) -> Result<Stored, Verdict> {
+        let mut stored = Stored::new(self.stored_one(recipient, token)?);
+        // An mbox puts an empty line behind each message.
+        if matches!(self.mailbox()?, Mailbox::Command(_)) {
+            stored.body.pop_if(|last| last.is_empty());
+        }
+        Ok(stored)
+    }
+
+    /// Sends `octets`, dots doubled and the end included, to one existing recipient, who must get
+    /// them; the message as it is stored, or `None` if the server refuses it after the end.
+    ///
+    /// # Errors
+    /// As [`envelope`](Self::envelope) and [`arrived`](Self::arrived).
+    pub fn deliver(&self, token: &str, octets: &[u8]) -> Result<Option<Stored>, Verdict> {
+        self.mailbox()?;
+        let mut session = self.hello()?;
+        let recipient = self.envelope(&mut session)?;
+        session.ask("DATA").given("354")?;
+        session.send(octets);
+        let end = session.hear();
+        if end.is("4yz|5yz|closed") {
+            return Ok(None);
+        }
+        end.given("25z")?;
+        self.arrived(recipient, token).map(Some)
+    }
+
+    /// A domain that the server is responsible for.
+    ///
+    /// # Errors
+    /// [`Verdict::NotTested`] if no address in one was told.
+    pub fn domain(&self) -> Result<&'r str, Verdict> {
+        let told = &self.run.cooperation;
+        told.recipients
+            .first()
+            .map(String::as_str)
+            .or(told.unknown.as_deref())
+            .and_then(|address| address.rsplit_once('@'))
+            .map(|(_, domain)| domain)
+            .ok_or_else(|| Verdict::NotTested("needs an address in a local domain".into()))
+    }
+
+    /// Hears what follows the end of a message: one answer, from an LMTP server one for each of
+    /// the `recipients` that it took (RFC 2033 §4.2).
+    pub fn hear_end(&self, session: &mut Session, recipients: usize) -> Vec<Answer> {
+        let answers = if self.run.port == Port::Lmtp { recipients } else { 1 };
+        (0..answers).map(|_| session.hear()).collect()
+    }
+
     /// Waits for what should not arrive: longer than a message takes, shorter than a reply may.
     pub fn let_settle(&self) {
         std::thread::sleep(self.run.pause);
@@ -322,7 +377,7 @@ impl<'r> Tester<'r> {
         &self,
         session: &mut Session,
         message: &Message,
-    ) -> Result<(&'r str, crate::session::Answer), Verdict> {
+    ) -> Result<(&'r str, Answer), Verdict> {
         let recipient = self.envelope(session)?;
         session.ask("DATA").given("354")?;
         session.send(message.stuffed());

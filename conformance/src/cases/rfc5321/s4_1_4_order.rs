@@ -1,8 +1,58 @@
-//! RFC 5321 §4.1.4 and §3.3: the order of commands.
+//! RFC 5321 §4.1.4 and §3.3: the order of commands; §4.1.1.5 RSET and §4.1.1.10 QUIT.
 
 use crate::{case::Case, outcome::Outcome, tester::Tester};
 
-pub(super) const CASES: &[Case] = &[Case { id: "SEQ-05", run: seq_05 }];
+pub(super) const CASES: &[Case] = &[
+    Case { id: "SEQ-01", run: seq_01 },
+    Case { id: "SEQ-02", run: seq_02 },
+    Case { id: "SEQ-03", run: seq_03 },
+    Case { id: "SEQ-04", run: seq_04 },
+    Case { id: "SEQ-05", run: seq_05 },
+    Case { id: "SEQ-06", run: seq_06 },
+    Case { id: "SEQ-07", run: seq_07 },
+    Case { id: "SEQ-08", run: seq_08 },
+    Case { id: "SEQ-09", run: seq_09 },
+    Case { id: "SEQ-10", run: seq_10 },
+    Case { id: "SEQ-11", run: seq_11 },
+    Case { id: "SEQ-18", run: seq_18 },
+    Case { id: "SEQ-19", run: seq_19 },
+    Case { id: "SEQ-20", run: seq_20 },
+    Case { id: "SEQ-21", run: seq_21 },
+];
+
+/// SEQ-01. RCPT without MAIL is out of order.
+fn seq_01(t: &Tester<'_>) -> Outcome {
+    let recipient = t.recipient().unwrap_or("Postmaster");
+    let mut s = t.hello()?;
+    s.ask(format!("RCPT TO:<{recipient}>")).must("503")
+}
+
+/// SEQ-02. DATA without MAIL is out of order.
+fn seq_02(t: &Tester<'_>) -> Outcome {
+    let mut s = t.hello()?;
+    s.ask("DATA").must("503|554")
+}
+
+/// SEQ-03. DATA without a recipient is refused.
+fn seq_03(t: &Tester<'_>) -> Outcome {
+    let mut s = t.hello()?;
+    s.ask("MAIL FROM:<a@client.example>").given("250")?;
+    s.ask("DATA").must("503|554")
+}
+
+/// SEQ-04. DATA whose recipients were all refused is refused, if not at once then at its end.
+fn seq_04(t: &Tester<'_>) -> Outcome {
+    let unknown = t.unknown()?;
+    let mut s = t.hello()?;
+    s.ask("MAIL FROM:<a@client.example>").given("250")?;
+    s.ask(format!("RCPT TO:<{unknown}>")).given("4yz|5yz")?;
+    let data = s.ask("DATA");
+    if data.is("354") {
+        s.send(t.message(&["nobody"]).stuffed());
+        return s.hear().must("5yz");
+    }
+    data.must("503|554")
+}
 
 /// SEQ-05. A second MAIL inside a transaction is refused and leaves the first as it was.
 fn seq_05(t: &Tester<'_>) -> Outcome {
@@ -11,4 +61,112 @@ fn seq_05(t: &Tester<'_>) -> Outcome {
     s.ask("MAIL FROM:<a@client.example>").given("250")?;
     s.ask("MAIL FROM:<b@client.example>").must("503")?;
     s.ask(format!("RCPT TO:<{recipient}>")).must("25z")
+}
+
+/// SEQ-06. RSET ends the transaction: the next RCPT is out of order.
+fn seq_06(t: &Tester<'_>) -> Outcome {
+    let mut s = t.hello()?;
+    let recipient = t.envelope(&mut s)?;
+    s.ask("RSET").must("250")?;
+    s.ask(format!("RCPT TO:<{recipient}>")).must("503")
+}
+
+/// SEQ-07. RSET is welcome at any time, before EHLO and twice in a row, and closes nothing.
+fn seq_07(t: &Tester<'_>) -> Outcome {
+    let mut s = t.greeted()?;
+    s.ask("RSET").must("250")?;
+    s.ask("RSET").must("250")?;
+    s.hello(t.hello_verb()).given("250")?;
+    s.ask("RSET").must("250")?;
+    s.ask("RSET").must("250")?;
+    s.ask("NOOP").must("250")
+}
+
+/// SEQ-08. QUIT is answered with 221, and then the server closes.
+fn seq_08(t: &Tester<'_>) -> Outcome {
+    let mut s = t.hello()?;
+    let quit = s.ask("QUIT");
+    quit.must("221")?;
+    if s.closes_within(t.patience()) { Ok(()) } else { Err(quit.fail("still open behind 221")) }
+}
+
+/// SEQ-09. QUIT needs no EHLO.
+fn seq_09(t: &Tester<'_>) -> Outcome {
+    t.greeted()?.ask("QUIT").must("221")
+}
+
+/// SEQ-10. One command that is not understood closes no session.
+fn seq_10(t: &Tester<'_>) -> Outcome {
+    let mut s = t.hello()?;
+    s.ask("XYZZY").must("5yz")?;
+    s.ask("NOOP").must("250")
+}
+
+/// SEQ-11. A MAIL that is refused for its syntax starts no transaction.
+fn seq_11(t: &Tester<'_>) -> Outcome {
+    let recipient = t.recipient()?;
+    let mut s = t.hello()?;
+    s.ask("MAIL FROM:<a@").given("5yz")?;
+    s.ask(format!("RCPT TO:<{recipient}>")).must("503")?;
+    s.ask("MAIL FROM:<a@client.example>").must("250")?;
+    s.ask(format!("RCPT TO:<{recipient}>")).must("25z")
+}
+
+/// SEQ-18. A BDAT that is refused, for its syntax or its place, leaves the session in order.
+fn seq_18(t: &Tester<'_>) -> Outcome {
+    let (mut s, _) = t.offers("CHUNKING")?;
+    t.envelope(&mut s)?;
+    s.ask("BDAT abc").given("5yz")?;
+    let data = s.ask("DATA");
+    data.must("354|503|554")?;
+    if data.is("354") {
+        s.send(t.message(&["by DATA after all"]).stuffed());
+        s.hear().must("25z|4yz|5yz")?;
+    }
+    let (mut s, _) = t.offers("CHUNKING")?;
+    s.send(b"BDAT 3 LAST\r\nabc");
+    s.hear().must("5yz")?;
+    s.ask("DATA").must("503|554")?;
+    s.ask("NOOP").must("250")
+}
+
+/// SEQ-19. VRFY with octets outside ASCII leaves the transaction it stands in alone.
+fn seq_19(t: &Tester<'_>) -> Outcome {
+    let mut s = t.hello()?;
+    t.envelope(&mut s)?;
+    s.ask("VRFY j\u{fc}rgen@example.test").must("25z|5yz")?;
+    let data = s.ask("DATA");
+    data.must("354|503")?;
+    if data.is("354") {
+        s.send(t.message(&["behind VRFY"]).stuffed());
+        s.hear().must("25z|4yz|5yz")?;
+    }
+    s.ask("NOOP").must("250")
+}
+
+/// SEQ-20. Commands that are no part of a transaction, such as NOOP, VRFY and HELP, leave it as it
+/// is, also where they are refused.
+fn seq_20(t: &Tester<'_>) -> Outcome {
+    let recipient = t.recipient()?;
+    let mut s = t.hello()?;
+    s.ask("MAIL FROM:<a@client.example>").given("250")?;
+    s.ask("NOOP").given("250")?;
+    s.ask("VRFY Postmaster").given("2yz|5yz")?;
+    s.ask(format!("RCPT TO:<{recipient}>")).must("25z")?;
+    s.ask("HELP").given("2yz|5yz")?;
+    let data = s.ask("DATA");
+    data.must("354")?;
+    s.send(t.message(&["all the same"]).stuffed());
+    s.hear().must("25z")
+}
+
+/// SEQ-21. A recipient that is refused for its syntax leaves the transaction as it is.
+fn seq_21(t: &Tester<'_>) -> Outcome {
+    let recipient = t.recipient()?;
+    let mut s = t.hello()?;
+    s.ask("MAIL FROM:<a@client.example>").given("250")?;
+    s.ask("RCPT TO:<a@").given("5yz")?;
+    s.ask(format!("RCPT TO:<{recipient}>")).must("25z")?;
+    s.ask("MAIL FROM:<b@client.example>").must("503")?;
+    s.ask("DATA").must("354")
 }
