@@ -87,6 +87,23 @@ fn read_command(words: &[String], recipient: &str) -> io::Result<Vec<Vec<u8>>> {
     Ok(found)
 }
 
+/// Whether `sent` is in `stored` with the line ends that it was sent with, or with those that Unix
+/// keeps files with: which of them is the server's affair (RFC 5321 §2.3.7).
+pub fn holds(stored: &[u8], sent: &[u8]) -> bool {
+    contains(stored, sent) || contains(&unix(stored), &unix(sent))
+}
+
+fn unix(octets: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(octets.len());
+    for line in octets.split_inclusive(|&b| b == b'\n') {
+        match line.strip_suffix(b"\r\n") {
+            Some(line) => out.extend_from_slice(&[line, b"\n"].concat()),
+            None => out.extend_from_slice(line),
+        }
+    }
+    out
+}
+
 /// Whether `part` is somewhere in `whole`.
 pub fn contains(whole: &[u8], part: &[u8]) -> bool {
     part.is_empty() || whole.windows(part.len()).any(|window| window == part)

@@ -33,6 +33,7 @@ pub struct TlsWire {
     inner: Box<dyn Wire>,
     tls: ClientConnection,
     closed: bool,
+    goodbye: bool,
 }
 
 /// What to ask for in a handshake.
@@ -68,7 +69,7 @@ impl TlsWire {
                 return Err((inner, TlsFailure::Closed));
             }
             if !tls.is_handshaking() {
-                return Ok(Self { inner, tls, closed: false });
+                return Ok(Self { inner, tls, closed: false, goodbye: false });
             }
             let mut buffer = [0; 16 << 10];
             let octets = if early.is_empty() {
@@ -92,6 +93,20 @@ impl TlsWire {
     /// The version that was agreed on.
     pub fn version(&self) -> Option<rustls::ProtocolVersion> {
         self.tls.protocol_version()
+    }
+
+    /// Whether the peer said goodbye (close_notify, RFC 8446 §6.1) before it closed.
+    pub fn goodbye(&self) -> bool {
+        self.goodbye
+    }
+
+    /// The channel binding `tls-exporter` (RFC 9266 §2); `None` before TLS 1.3, where it is weak.
+    pub fn exporter(&self) -> Option<[u8; 32]> {
+        if self.version() != Some(rustls::ProtocolVersion::TLSv1_3) {
+            return None;
+        }
+        let label = b"EXPORTER-Channel-Binding";
+        self.tls.export_keying_material([0; 32], label, Some(b"")).ok()
     }
 
     /// Says goodbye inside TLS and gives the connection back in clear.
@@ -118,7 +133,10 @@ impl Wire for TlsWire {
         let deadline = Instant::now() + patience;
         loop {
             match self.tls.reader().read(buffer) {
-                Ok(0) => return Received::Closed,
+                Ok(0) => {
+                    self.goodbye = true;
+                    return Received::Closed;
+                }
                 Ok(n) => return Received::Octets(n),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock && !self.closed => {}
                 Err(_) => return Received::Closed,
