@@ -1,9 +1,9 @@
 //! What a case comes to.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Where in the dialogues of a case something was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// The session, counted from 0.
     pub session: usize,
@@ -63,6 +63,15 @@ impl Verdict {
             }
             Self::NotApplicable(why) | Self::NotTested(why) | Self::Error(why) => why,
         }
+    }
+
+    /// The same, seen at this place unless it has one.
+    #[must_use]
+    pub fn at(mut self, seen: Option<Place>) -> Self {
+        if let Self::Warn(finding) | Self::Fail(finding) | Self::Inconclusive(finding) = &mut self {
+            finding.place = finding.place.or(seen);
+        }
+        self
     }
 
     /// Where in the dialogue it was seen.

@@ -1,10 +1,10 @@
 //! What was said, as it can be shown to a person.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// One thing that happened on a connection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "who", content = "text", rename_all = "snake_case")]
 pub enum Line {
     /// We sent these octets, control characters escaped.

@@ -1,0 +1,376 @@
+//! The arguments of the command line.
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::PossibleValue};
+use smtp_conformance::{
+    cooperation::{Credentials, Mailbox},
+    profile::Profile,
+    requirement::Level,
+    runner,
+    select::Selection,
+    target::Described,
+};
+use std::{
+    collections::BTreeMap,
+    fs,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Judges any SMTP server, black box, by the RFCs.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Exit codes: 0 pass, 1 fail, 2 usage or connection, 3 warnings with --deny warn"
+)]
+pub(crate) struct Arguments {
+    /// What to do
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the cases against a server
+    Server(Box<Server>),
+    /// Look at a server and write a first target file; sends no message
+    Probe(Probe),
+    /// List the requirements
+    List(Filters),
+    /// Say what a requirement is, where it is written and why it matters
+    Explain {
+        /// Its id, or the beginning of some
+        id: String,
+    },
+    /// Compare two reports: 0 if every verdict is the same, 1 if not
+    Diff {
+        /// The report before, as JSON
+        before: PathBuf,
+        /// The report after, as JSON
+        after: PathBuf,
+    },
+}
+
+/// Run the cases against a server.
+#[derive(Debug, Args)]
+pub(crate) struct Server {
+    /// The server
+    #[command(flatten)]
+    pub(crate) told: Told,
+    /// Which cases
+    #[command(flatten)]
+    pub(crate) filters: Filters,
+    /// Cases at once
+    #[arg(long, value_name = "N", default_value_t = runner::JOBS)]
+    pub(crate) jobs: NonZeroUsize,
+    /// Seconds to wait for a reply
+    #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    /// Seconds to listen where nothing should come
+    #[arg(long, value_name = "S", default_value = "0.5", value_parser = seconds)]
+    pub(crate) pause: Duration,
+    /// Makes the messages of this run its own; a new number otherwise
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Say which cases would run and how many messages they send, and connect to nobody
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Deviations that are expected: [[deviation]] id, verdict, reason, until
+    #[arg(long, value_name = "FILE")]
+    pub(crate) expect: Option<PathBuf>,
+    /// End with exit code 3 if there is this
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) deny: Option<Deny>,
+    /// Write the report as JSON (`-`: to standard output)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Write the report as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// Write the report as one HTML page
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Show every row, and the dialogues of warnings too
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+    /// Show the summary only
+    #[arg(long, short, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Colours
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Colour,
+}
+
+/// What makes a run end with exit code 3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Deny {
+    /// A warning that was not expected
+    Warn,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The server, and what its operator tells of it. A flag wins over the target file.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "The server")]
+pub(crate) struct Told {
+    /// The listener that the run is about
+    #[arg(value_name = "HOST:PORT")]
+    pub(crate) address: Option<String>,
+    /// Read all of this from a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) target: Option<PathBuf>,
+    /// Run against a server that is not on this machine: it is mine
+    #[arg(long)]
+    pub(crate) i_run_this_server: bool,
+    /// The listener with TLS from the first octet
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) implicit_tls: Option<String>,
+    /// The listener for submission
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) submission: Option<String>,
+    /// The listener for LMTP
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) lmtp: Option<String>,
+    /// A mailbox that exists; again for each
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) recipient: Vec<String>,
+    /// An address in a local domain that does not exist
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) unknown: Option<String>,
+    /// An address that a stranger must not be allowed to relay to
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) foreign: Option<String>,
+    /// A recipient that is accepted and whose delivery fails later
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) failing: Option<String>,
+    /// A name to authenticate with
+    #[arg(long, value_name = "NAME", requires = "password")]
+    pub(crate) user: Option<String>,
+    /// Its password; dialogues show it, so take one for tests
+    #[arg(
+        long,
+        value_name = "WORD",
+        requires = "user",
+        env = "SMTP_CONFORMANCE_PASSWORD",
+        hide_env_values = true
+    )]
+    pub(crate) password: Option<String>,
+    /// The name for SNI
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tls_name: Option<String>,
+    /// The Maildir of a recipient; again for each
+    #[arg(long, value_name = "ADDRESS=FOLDER", value_parser = maildir, conflicts_with = "mailbox_command")]
+    pub(crate) maildir: Vec<(String, PathBuf)>,
+    /// A command that prints the messages of the address behind it as mbox; words split at spaces
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) mailbox_command: Option<String>,
+    /// The server trusts this machine: leave out the tests of strangers
+    #[arg(long)]
+    pub(crate) trusted: bool,
+    /// The server's process, whose memory may be watched
+    #[arg(long, value_name = "N")]
+    pub(crate) pid: Option<u32>,
+    /// The server's log file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log: Option<PathBuf>,
+}
+
+/// Which requirements. Filters of one kind widen each other, those of two kinds narrow.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which requirements")]
+pub(crate) struct Filters {
+    /// Which requirements, and how they grade
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) profile: Choice,
+    /// Ids: beginnings, or globs
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// Ids to leave out
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub(crate) without: Vec<String>,
+    /// Families: SEQ, SEC-TLS
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) family: Vec<String>,
+    /// Sections with those below: 4.1, 5321:4.1
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub(crate) section: Vec<String>,
+    /// RFC numbers
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub(crate) rfc: Vec<u16>,
+    /// Levels
+    #[arg(long, value_name = "LEVEL", value_delimiter = ',')]
+    pub(crate) level: Vec<Strength>,
+    /// Tags: security, dos, slow, submission, lmtp
+    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    pub(crate) tag: Vec<String>,
+    /// Run also what may bring the server down
+    #[arg(long)]
+    pub(crate) dos: bool,
+    /// Run also what takes minutes
+    #[arg(long)]
+    pub(crate) slow: bool,
+}
+
+/// A level, as it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Strength {
+    /// MUST and MUST NOT
+    Must,
+    /// SHOULD and SHOULD NOT
+    Should,
+    /// MAY
+    May,
+}
+
+/// A profile, as it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Choice(pub(crate) Profile);
+
+impl ValueEnum for Choice {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: [Choice; 6] = {
+            let [a, b, c, d, e, f] = Profile::ALL;
+            [Choice(a), Choice(b), Choice(c), Choice(d), Choice(e), Choice(f)]
+        };
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.0.as_str()).help(self.0.about()))
+    }
+}
+
+/// Look at a server.
+#[derive(Debug, Args)]
+pub(crate) struct Probe {
+    /// The server
+    #[arg(value_name = "HOST:PORT")]
+    pub(crate) address: String,
+    /// Where to write (`-`: to standard output)
+    #[arg(long, short, value_name = "FILE", default_value = "target.toml")]
+    pub(crate) output: PathBuf,
+    /// Write over a file that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Look at a server that is not on this machine: it is mine
+    #[arg(long)]
+    pub(crate) i_run_this_server: bool,
+    /// Greet with LHLO
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub(crate) lmtp: bool,
+    /// Seconds to wait for a reply
+    #[arg(long, value_name = "S", default_value = "30", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    let time = Duration::try_from_secs_f64(number).map_err(|error| error.to_string())?;
+    if time.is_zero() { Err("more than 0, please".to_owned()) } else { Ok(time) }
+}
+
+fn maildir(text: &str) -> Result<(String, PathBuf), String> {
+    let (address, folder) = text.split_once('=').ok_or("ADDRESS=FOLDER, please")?;
+    Ok((address.to_owned(), folder.into()))
+}
+
+impl Filters {
+    /// The selection.
+    pub(crate) fn selection(&self) -> Selection {
+        let levels = self.level.iter().map(|strength| match strength {
+            Strength::Must => Level::Must,
+            Strength::Should => Level::Should,
+            Strength::May => Level::May,
+        });
+        Selection {
+            profile: self.profile.0,
+            ids: self.only.clone(),
+            without: self.without.clone(),
+            families: self.family.clone(),
+            sections: self.section.clone(),
+            rfcs: self.rfc.clone(),
+            levels: levels.collect(),
+            tags: self.tag.clone(),
+            dos: self.dos,
+            slow: self.slow,
+        }
+    }
+}
+
+impl Told {
+    /// The file and the flags together.
+    ///
+    /// # Errors
+    /// The file cannot be read, in words.
+    pub(crate) fn described(&self) -> Result<Described, String> {
+        let mut all = match &self.target {
+            None => Described::default(),
+            Some(path) => {
+                let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+                let text = fs::read_to_string(path).map_err(|error| failed(&error))?;
+                let folder = path.parent().unwrap_or(Path::new(""));
+                Described::read(&text, folder).map_err(|error| failed(&error))?
+            }
+        };
+        replace(&mut all.address, &self.address);
+        replace(&mut all.implicit_tls, &self.implicit_tls);
+        replace(&mut all.submission, &self.submission);
+        replace(&mut all.lmtp, &self.lmtp);
+        let cooperation = &mut all.cooperation;
+        cooperation.recipients.extend(self.recipient.iter().cloned());
+        replace(&mut cooperation.unknown, &self.unknown);
+        replace(&mut cooperation.foreign, &self.foreign);
+        replace(&mut cooperation.failing, &self.failing);
+        replace(&mut cooperation.tls_name, &self.tls_name);
+        replace(&mut cooperation.pid, &self.pid);
+        replace(&mut cooperation.log, &self.log);
+        cooperation.trusted |= self.trusted;
+        if let (Some(user), Some(password)) = (&self.user, &self.password) {
+            let (user, password) = (user.clone(), password.clone());
+            cooperation.credentials = Some(Credentials { user, password });
+        }
+        if let Some(words) = &self.mailbox_command {
+            let words = words.split_whitespace().map(str::to_owned).collect();
+            cooperation.mailbox = Some(Mailbox::Command(words));
+        }
+        if !self.maildir.is_empty() {
+            let folders: BTreeMap<_, _> = self.maildir.iter().cloned().collect();
+            // A recipient whose mailbox is known exists.
+            for address in folders.keys() {
+                if !cooperation.recipients.contains(address) {
+                    cooperation.recipients.push(address.clone());
+                }
+            }
+            cooperation.mailbox = Some(Mailbox::Maildir(folders));
+        }
+        Ok(all)
+    }
+}
+
+fn replace<T: Clone>(old: &mut Option<T>, new: &Option<T>) {
+    if new.is_some() {
+        old.clone_from(new);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

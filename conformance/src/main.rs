@@ -1,0 +1,275 @@
+//! `smtp-conformance`: judges an SMTP server, and says what it found.
+
+#![forbid(unsafe_code)]
+
+mod cli;
+mod command_line;
+
+use clap::Parser;
+use cli::{Arguments, Colour, Command, Deny, Filters, Server};
+use indicatif::{ProgressBar, ProgressStyle};
+use smtp_conformance::{
+    case,
+    diff::Difference,
+    expect::{Date, Expected},
+    explain, probe,
+    profile::Profile,
+    report::{Document, Status, Subject, html, json, junit, text},
+    runner::{self, Task},
+    select::Selection,
+    session::{Heard, Session},
+    target::Refused,
+    tester::Run,
+    transcript::Transcript,
+    wire::{Target, TcpTarget},
+};
+use std::{
+    fs,
+    io::{self, IsTerminal, Write},
+    path::Path,
+    process::ExitCode,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+/// Why there is no verdict, in words: exit code 2.
+struct Stop(String);
+
+impl<E: std::error::Error> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// A run in which something is broken.
+const FAIL: u8 = 1;
+/// A run that did not take place.
+const USAGE: u8 = 2;
+/// A run with warnings that were denied.
+const DENIED: u8 = 3;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let ended = match arguments.command {
+        Command::Server(server) => judge(&server),
+        Command::Probe(probe) => look(&probe),
+        Command::List(filters) => list(&filters),
+        Command::Explain { id } => explain::explain(&id).map_err(Stop).map(|text| {
+            print(&text);
+            0
+        }),
+        Command::Diff { before, after } => compare(&before, &after),
+    };
+    match ended {
+        Ok(code) => ExitCode::from(code),
+        Err(Stop(why)) => {
+            eprintln!("smtp-conformance: {why}");
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+/// To standard output; a reader that has gone is no error.
+fn print(text: &str) {
+    let _gone: io::Result<()> = io::stdout().lock().write_all(text.as_bytes());
+}
+
+fn list(filters: &Filters) -> Result<u8, Stop> {
+    let selection = chosen(filters)?;
+    print(&explain::list(&runner::plan(&selection), selection.profile));
+    Ok(0)
+}
+
+fn chosen(filters: &Filters) -> Result<Selection, Stop> {
+    let selection = filters.selection();
+    if let Some(filter) = selection.empty_filter() {
+        return Err(Stop(format!("no requirement fits \"{filter}\"; try `smtp-conformance list`")));
+    }
+    if selection.requirements().is_empty() {
+        return Err(Stop("the filters together leave no requirement".into()));
+    }
+    Ok(selection)
+}
+
+fn compare(before: &Path, after: &Path) -> Result<u8, Stop> {
+    let read = |path: &Path| {
+        let text =
+            fs::read_to_string(path).map_err(|e| Stop(format!("{}: {e}", path.display())))?;
+        json::read(&text).map_err(|e| Stop(format!("{}: {e}", path.display())))
+    };
+    let difference = Difference::between(&read(before)?, &read(after)?);
+    print(&difference.to_string());
+    Ok(if difference.is_empty() { 0 } else { FAIL })
+}
+
+fn look(arguments: &cli::Probe) -> Result<u8, Stop> {
+    let output = (arguments.output != Path::new("-")).then_some(&arguments.output);
+    if let Some(path) = output.filter(|path| path.exists() && !arguments.force) {
+        return Err(Stop(format!("{} is there; --force writes over it", path.display())));
+    }
+    let own = arguments.i_run_this_server;
+    let seen = probe::probe(&arguments.address, arguments.lmtp, own, arguments.timeout)?;
+    match output {
+        None => print(&seen.file),
+        Some(path) => {
+            write(path, &seen.file)?;
+            print(&format!("{}wrote {}\n", seen.summary, path.display()));
+        }
+    }
+    Ok(0)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Stop> {
+    fs::write(path, text).map_err(|error| Stop(format!("{}: {error}", path.display())))
+}
+
+fn judge(arguments: &Server) -> Result<u8, Stop> {
+    let selection = chosen(&arguments.filters)?;
+    let expected = arguments.expect.as_deref().map(read_expected).transpose()?;
+    let described = arguments.told.described().map_err(Stop)?;
+    let tasks = runner::plan(&selection);
+    if arguments.dry_run {
+        print(&explain::dry_run(&tasks, &described.cooperation));
+        return Ok(0);
+    }
+    let server = described.address.clone().ok_or(Refused::Nowhere)?;
+    let own = arguments.told.i_run_this_server;
+    let target = described.resolve(selection.profile, arguments.timeout, own)?;
+    let greeted = greet(&target, &selection, arguments.timeout)?;
+    let subject = Subject {
+        server,
+        greeting: greeted.greeting,
+        profile: selection.profile,
+        seed: arguments.seed.unwrap_or_else(new_seed),
+        command: command_line::again(std::env::args().skip(1)),
+        remarks: greeted.remarks,
+    };
+    let run = Run {
+        target: Box::new(target),
+        cooperation: described.cooperation,
+        patience: greeted.patience,
+        pause: arguments.pause,
+        port: selection.profile.port(),
+        seed: subject.seed,
+        strict: selection.profile.is_strict(),
+    };
+    let began = Instant::now();
+    let reports = run_with_bar(&run, &selection, &tasks, arguments);
+    let mut document = Document::new(subject, reports, began.elapsed());
+    if let Some(expected) = expected {
+        expected.apply(&mut document, Date::today());
+    }
+    tell(&document, arguments)?;
+    let denied = arguments.deny == Some(Deny::Warn);
+    Ok(if document.is_red() {
+        FAIL
+    } else if denied && document.unexpected(Status::Warn).next().is_some() {
+        DENIED
+    } else {
+        0
+    })
+}
+
+fn read_expected(path: &Path) -> Result<Expected, Stop> {
+    let failed = |error: &dyn std::fmt::Display| Stop(format!("{}: {error}", path.display()));
+    let text = fs::read_to_string(path).map_err(|error| failed(&error))?;
+    Expected::read(&text).map_err(|error| failed(&error))
+}
+
+/// Microseconds since 1970: two runs that reach the same mailbox differ.
+fn new_seed() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// What the first session found out.
+struct Greeted {
+    greeting: String,
+    remarks: Vec<String>,
+    patience: Duration,
+}
+
+/// The least time that the first session is given: a server without DNS asks it in vain.
+const FIRST_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Opens a first session, to find out whether there is a server, and how slow it is: on a machine
+/// without DNS the first MAIL may take long.
+fn greet(target: &TcpTarget, selection: &Selection, patience: Duration) -> Result<Greeted, Stop> {
+    let port = selection.profile.port();
+    let wire =
+        target.connect(port).map_err(|e| Stop(format!("cannot connect to {port:?}: {e}")))?;
+    let first_patience = patience.max(FIRST_PATIENCE);
+    let mut session = Session::new(wire, Transcript::default(), 0, first_patience);
+    let greeting = match session.hear().heard() {
+        Heard::Reply(reply) => format!("{:03} {}", reply.code, reply.text(0)),
+        Heard::Closed => return Err(Stop("the server closed without a greeting".into())),
+        Heard::Silent => return Err(Stop("the server was silent; does it speak SMTP?".into())),
+    };
+    let hello = if port == smtp_conformance::wire::Port::Lmtp { "LHLO" } else { "EHLO" };
+    session.hello(hello).ignore();
+    let asked = Instant::now();
+    session.ask("MAIL FROM:<sender@client.example>").ignore();
+    let took = asked.elapsed();
+    session.ask("QUIT").ignore();
+    let mut greeted = Greeted { greeting, remarks: Vec::new(), patience };
+    if took > Duration::from_secs(2) {
+        greeted.patience = patience.max(2 * took);
+        greeted.remarks.push(format!(
+            "the first MAIL took {:.1} s (a server without DNS?); replies are waited for {:.0} s",
+            took.as_secs_f64(),
+            greeted.patience.as_secs_f64()
+        ));
+    }
+    Ok(greeted)
+}
+
+fn run_with_bar(
+    run: &Run,
+    selection: &Selection,
+    tasks: &[Task],
+    arguments: &Server,
+) -> Vec<case::Report> {
+    let count = tasks.iter().filter(|task| task.case.is_ok()).count();
+    // It is drawn on standard error, and only if that is a terminal.
+    let bar = ProgressBar::new(u64::try_from(count).unwrap_or(u64::MAX));
+    let template = "{elapsed:>4} [{bar:30}] {pos}/{len} {wide_msg}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    let reports = runner::run_jobs(run, selection, arguments.jobs, &|report| {
+        let status = Status::from(&report.verdict);
+        bar.set_message(format!("{} {}", report.id, status));
+        bar.inc(1);
+    });
+    bar.finish_and_clear();
+    reports
+}
+
+fn tell(document: &Document, arguments: &Server) -> Result<(), Stop> {
+    let dash = |path: &Option<std::path::PathBuf>| path.as_deref() == Some(Path::new("-"));
+    let outputs = [
+        (&arguments.json, json::write(document)?),
+        (&arguments.junit, junit::write(document)),
+        (&arguments.html, html::write(document)),
+    ];
+    let taken = outputs.iter().any(|(path, _)| dash(path));
+    for (path, text) in &outputs {
+        match path {
+            None => {}
+            Some(_) if dash(path) => print(text),
+            Some(path) => write(path, text)?,
+        }
+    }
+    let out: &mut dyn Write = if taken { &mut io::stderr() } else { &mut io::stdout() };
+    let terminal = if taken { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
+    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let colour = match arguments.color {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto => terminal && !no_colour,
+    };
+    let style = text::Style { colour, verbose: arguments.verbose };
+    let text =
+        if arguments.quiet { text::summary(document, style) } else { text::write(document, style) };
+    let _gone: io::Result<()> = out.write_all(text.as_bytes());
+    Ok(())
+}
