@@ -116,7 +116,12 @@ fn seq_11(t: &Tester<'_>) -> Outcome {
 fn seq_18(t: &Tester<'_>) -> Outcome {
     let (mut s, _) = t.offers("CHUNKING")?;
     t.envelope(&mut s)?;
-    s.ask("BDAT abc").given("5yz")?;
+    let bdat = s.ask("BDAT abc");
+    bdat.given("5yz|421")?;
+    if bdat.is("421|521") {
+        // Where the chunk would end is not known: to say goodbye is as good as to guess.
+        return Ok(());
+    }
     let data = s.ask("DATA");
     data.must("354|503|554")?;
     if data.is("354") {
