@@ -1,5 +1,7 @@
 //! What a connection costs, counted: size, allocations, and what it keeps while idle.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "this is how a test fails")]
+
 use allocation_counter::measure;
 use fuzz_properties::embedder::{self, Answer, Question};
 use smtp_proto::{

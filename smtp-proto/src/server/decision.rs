@@ -1,12 +1,11 @@
 //! Questions and the answers they allow.
 
-use core::marker::PhantomData;
+use core::{fmt, marker::PhantomData};
 
 /// A question that waits for your answer.
 ///
 /// Only the connection that asked it takes the answer, once, and only an answer that fits the
 /// question `O`. On every other connection, and after its time-out, it is [`Stale`].
-#[derive(Debug)]
 #[must_use = "answer with accept, refuse or disconnect; otherwise the peer waits for the decision timer"]
 pub struct Pending<O> {
     pub(super) ticket: Ticket,
@@ -16,6 +15,12 @@ pub struct Pending<O> {
 impl<O> Pending<O> {
     pub(super) fn new(ticket: Ticket) -> Self {
         Self { ticket, _op: PhantomData }
+    }
+}
+
+impl<O> fmt::Debug for Pending<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pending({})", self.ticket.sequence)
     }
 }
 
