@@ -2,7 +2,7 @@
 
 use crate::{
     case::Case,
-    outcome::{Outcome, Verdict, inconclusive},
+    outcome::{Outcome, Verdict},
     session::{Answer, Session},
     tester::Tester,
 };
@@ -95,7 +95,7 @@ fn esc_04(t: &Tester<'_>) -> Outcome {
             return Err(answer.fail("not the same enhanced status code on each line"));
         }
     }
-    if seen { Ok(()) } else { Err(inconclusive("no reply of several lines was seen")) }
+    if seen { Ok(()) } else { Err(Verdict::NotTested("no reply of several lines was seen".into())) }
 }
 
 /// The one enhanced status code of `answer` ought to be one of `expected`, without its class.
@@ -118,6 +118,9 @@ fn fresh(t: &Tester<'_>) -> Result<Session, Verdict> {
 /// ESC-05. The enhanced status code tells the common refusals apart.
 fn esc_05(t: &Tester<'_>) -> Outcome {
     let mail = "MAIL FROM:<sender@client.example>";
+    let mut s = fresh(t)?;
+    s.ask(mail).given("250")?;
+    s.ask("RSET").given("250")?;
     says(&fresh(t)?.ask("RCPT TO:<user@example.test>"), &[[5, 1]])?;
     says(&fresh(t)?.ask("MAIL FROM"), &[[5, 2], [5, 4], [1, 7]])?;
     says(&fresh(t)?.ask(format!("{mail} XYZZY=1")), &[[5, 4]])?;

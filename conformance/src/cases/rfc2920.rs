@@ -22,7 +22,7 @@ fn pipe_01(t: &Tester<'_>) -> Outcome {
     let [first, second, ..] = t.recipients(2)? else { return Ok(()) };
     let (mut s, _) = t.offers("PIPELINING")?;
     s.send(format!("{MAIL}RCPT TO:<{first}>\r\nRCPT TO:<{second}>\r\nDATA\r\n"));
-    s.hear().must("250")?;
+    s.hear().given("250")?;
     s.hear().must("25z")?;
     s.hear().must("25z")?;
     s.hear().must("354")?;
@@ -91,7 +91,7 @@ fn pipe_06(t: &Tester<'_>) -> Outcome {
     let (mut s, _) = t.offers("PIPELINING")?;
     s.drip(format!("NOOP\r\n{MAIL}RSET\r\n").as_bytes(), Duration::from_millis(2));
     s.hear().must("250")?;
-    s.hear().must("250")?;
+    s.hear().must("250|530")?;
     s.hear().must("250")
 }
 
@@ -116,7 +116,7 @@ fn pipe_08(t: &Tester<'_>) -> Outcome {
     let recipient = t.recipient()?;
     let (mut s, _) = t.offers("PIPELINING")?;
     s.send(format!("{MAIL}{}", format!("RCPT TO:<{recipient}>\r\n").repeat(100)));
-    s.hear().must("250")?;
+    s.hear().given("250")?;
     for _ in 0..100 {
         let answer = s.hear();
         if answer.is("421") {

@@ -29,6 +29,8 @@ fn eight_01(t: &Tester<'_>) -> Outcome {
 /// 8BIT-02. Both values of BODY are known, in any case of letters.
 fn eight_02(t: &Tester<'_>) -> Outcome {
     let (mut s, _) = t.offers("8BITMIME")?;
+    s.ask(MAIL).given("250")?;
+    s.ask("RSET").given("250")?;
     for parameter in ["BODY=8BITMIME", "BODY=7BIT", "body=8bitmime"] {
         s.ask(format!("{MAIL} {parameter}")).must("250")?;
         s.ask("RSET").given("250")?;
@@ -40,6 +42,8 @@ fn eight_02(t: &Tester<'_>) -> Outcome {
 fn eight_03(t: &Tester<'_>) -> Outcome {
     for parameter in ["BODY=FOO", "BODY=", "BODY"] {
         let (mut s, _) = t.offers("8BITMIME")?;
+        s.ask(MAIL).given("250")?;
+        s.ask("RSET").given("250")?;
         s.ask(format!("{MAIL} {parameter}")).must("5yz")?;
     }
     Ok(())

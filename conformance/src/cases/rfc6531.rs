@@ -5,7 +5,7 @@ use crate::{
     mailbox::holds,
     outcome::{Outcome, Verdict, fail},
     reply::Defect,
-    session::Answer,
+    session::{Answer, Session},
     tester::Tester,
 };
 
@@ -35,6 +35,14 @@ fn ascii(answer: &Answer) -> Outcome {
     }
 }
 
+/// A session in which MAIL is known to be accepted, so that its refusal has to do with UTF-8.
+fn ready(t: &Tester<'_>) -> Result<Session, Verdict> {
+    let (mut s, _) = t.offers("SMTPUTF8")?;
+    s.ask("MAIL FROM:<sender@client.example>").given("250")?;
+    s.ask("RSET").given("250")?;
+    Ok(s)
+}
+
 /// UTF8-01. Who offers SMTPUTF8, without parameters, offers 8BITMIME.
 fn utf8_01(t: &Tester<'_>) -> Outcome {
     let (s, parameters) = t.offers("SMTPUTF8")?;
@@ -49,13 +57,13 @@ fn utf8_01(t: &Tester<'_>) -> Outcome {
 
 /// UTF8-02. A sender with letters outside ASCII is accepted when MAIL says SMTPUTF8.
 fn utf8_02(t: &Tester<'_>) -> Outcome {
-    let (mut s, _) = t.offers("SMTPUTF8")?;
+    let mut s = ready(t)?;
     s.ask("MAIL FROM:<jürgen@client.example> SMTPUTF8").must("250")
 }
 
 /// UTF8-03. SMTPUTF8 takes no value.
 fn utf8_03(t: &Tester<'_>) -> Outcome {
-    let (mut s, _) = t.offers("SMTPUTF8")?;
+    let mut s = ready(t)?;
     s.ask("MAIL FROM:<sender@client.example> SMTPUTF8=1").must("5yz")
 }
 
@@ -66,14 +74,14 @@ fn utf8_04(t: &Tester<'_>) -> Outcome {
     s.ask("MAIL FROM:<sender@client.example>").given("250")?;
     s.ask(format!("RCPT TO:<jürgen@{domain}>")).must("5yz")?;
     // There the refusal can have had another reason: nobody is called so.
-    let (mut s, _) = t.offers("SMTPUTF8")?;
+    let mut s = ready(t)?;
     s.ask("MAIL FROM:<jürgen@client.example>").must("5yz")
 }
 
 /// UTF8-05. What is not UTF-8 is no address: stray octets, overlong forms, surrogates.
 fn utf8_05(t: &Tester<'_>) -> Outcome {
     for wrong in [&b"\xff\xfe"[..], b"\xc0\xafx", b"\xed\xa0\x80"] {
-        let (mut s, _) = t.offers("SMTPUTF8")?;
+        let mut s = ready(t)?;
         s.ask([b"MAIL FROM:<", wrong, b"@client.example> SMTPUTF8"].concat()).must("5yz")?;
     }
     Ok(())
