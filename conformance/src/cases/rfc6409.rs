@@ -1,0 +1,206 @@
+//! RFC 6409: message submission.
+
+use crate::{
+    case::Case,
+    mailbox::contains,
+    outcome::{Outcome, Verdict, inconclusive},
+    session::Session,
+    tester::{Message, Tester},
+    wire::Port,
+};
+
+pub(super) const CASES: &[&[Case]] = &[&[
+    Case { id: "SUBM-01", run: subm_01 },
+    Case { id: "SUBM-02", run: subm_02 },
+    Case { id: "SUBM-03", run: subm_03 },
+    Case { id: "SUBM-04", run: subm_04 },
+    Case { id: "SUBM-05", run: subm_05 },
+    Case { id: "SUBM-06", run: subm_06 },
+    Case { id: "SUBM-07", run: subm_07 },
+    Case { id: "SUBM-08", run: subm_08 },
+]];
+
+/// A session on the submission port that has said EHLO, inside TLS where that is offered: what is
+/// refused there is not refused for want of TLS.
+fn submission(t: &Tester<'_>) -> Result<Session, Verdict> {
+    let mut s = t.connect_to(Port::Submission)?;
+    s.hear().given("220")?;
+    s.hello("EHLO").given("250")?;
+    if s.extension("STARTTLS").is_some() {
+        t.secure(&mut s)?;
+    }
+    Ok(s)
+}
+
+/// The same, with the credentials that were told, by PLAIN.
+pub(super) fn authenticated(t: &Tester<'_>) -> Result<Session, Verdict> {
+    let credentials = t.credentials()?;
+    let mut s = submission(t)?;
+    let plain = format!("\0{}\0{}", credentials.user, credentials.password);
+    s.ask(format!("AUTH PLAIN {}", base64(plain.as_bytes()))).given("235")?;
+    Ok(s)
+}
+
+/// RFC 4648 §4.
+fn base64(octets: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(octets.len().div_ceil(3) * 4);
+    for chunk in octets.chunks(3) {
+        let bits = (0..3).fold(0, |bits, n| bits << 8 | u32::from(*chunk.get(n).unwrap_or(&0)));
+        for n in 0..4 {
+            let digit = DIGITS[(bits >> (18 - 6 * n) & 63) as usize];
+            text.push(if n <= chunk.len() { char::from(digit) } else { '=' });
+        }
+    }
+    text
+}
+
+/// An address that the user may send from: the name, if it is one, else the first recipient.
+fn own_address<'r>(t: &Tester<'r>) -> Result<&'r str, Verdict> {
+    let user = &t.credentials()?.user;
+    if user.contains('@') { Ok(user) } else { t.recipient() }
+}
+
+/// SUBM-01. MAIL is refused before AUTH, with 530.
+fn subm_01(t: &Tester<'_>) -> Outcome {
+    stranger(t)?;
+    let answer = submission(t)?.ask("MAIL FROM:<sender@client.example>");
+    answer.must("5yz")?;
+    answer.should("530")
+}
+
+/// What is refused to strangers can be seen only by one.
+fn stranger(t: &Tester<'_>) -> Outcome {
+    if t.cooperation().trusted {
+        return Err(Verdict::NotTested("the tester is trusted by the server".into()));
+    }
+    Ok(())
+}
+
+/// SUBM-02. A domain that is not fully qualified is refused or completed.
+fn subm_02(t: &Tester<'_>) -> Outcome {
+    let mut s = authenticated(t)?;
+    let own = own_address(t)?;
+    s.ask(format!("MAIL FROM:<{own}>")).given("250")?;
+    let answer = s.ask("RCPT TO:<somebody@squeaky>");
+    if !answer.is("4yz|5yz") {
+        answer.must("25z")?;
+        return Err(answer.inconclusive("the domain may have been completed"));
+    }
+    let recipient = t.recipient()?;
+    let (mut s, message) = (authenticated(t)?, t.message(&["Hello."]));
+    let answer = s.ask("MAIL FROM:<somebody@squeaky>");
+    if answer.is("4yz|5yz") {
+        return Ok(());
+    }
+    answer.must("250")?;
+    t.mailbox()?;
+    s.ask(format!("RCPT TO:<{recipient}>")).given("25z")?;
+    s.ask("DATA").given("354")?;
+    s.send(message.stuffed());
+    let end = s.hear();
+    if end.is("4yz|5yz") {
+        return Ok(());
+    }
+    let stored = t.stored_one(recipient, &message.token)?;
+    if contains(&stored, b"somebody@squeaky>") {
+        return Err(end.fail("the domain of the sender is stored as it was sent"));
+    }
+    Ok(())
+}
+
+/// Sends `message` as the user, to the first recipient; what is stored, or `None` if it is refused.
+fn submit(t: &Tester<'_>, message: &Message) -> Result<Option<Vec<u8>>, Verdict> {
+    t.mailbox()?;
+    let (mut s, recipient) = (authenticated(t)?, t.recipient()?);
+    s.ask(format!("MAIL FROM:<{}>", own_address(t)?)).given("250")?;
+    s.ask(format!("RCPT TO:<{recipient}>")).given("25z")?;
+    s.ask("DATA").given("354")?;
+    s.send(message.stuffed());
+    if s.hear().is("4yz|5yz") {
+        return Ok(None);
+    }
+    t.stored_one(recipient, &message.token).map(Some)
+}
+
+/// SUBM-03. A message without Message-ID gets one, or is refused; a valid one is not touched, and
+/// neither is Date.
+fn subm_03(t: &Tester<'_>) -> Outcome {
+    let complete = t.message(&["Hello."]);
+    let stored = submit(t, &complete)?
+        .ok_or_else(|| inconclusive("the server refuses a complete message"))?;
+    let id = format!("Message-ID: <{}@client.example>", complete.token);
+    for field in [&*id, "Date: Mon, 02 Nov 2026 12:00:00 +0000"] {
+        if !contains(&stored, field.as_bytes()) {
+            return Err(crate::outcome::fail(format!("the server changed \"{field}\"")));
+        }
+    }
+    let token = t.token();
+    let text = format!("From: <{}>\r\nSubject: {token}\r\n\r\nHello.\r\n", own_address(t)?);
+    let message = Message { token, octets: text.into_bytes() };
+    match submit(t, &message)? {
+        Some(stored) if !contains(&stored.to_ascii_lowercase(), b"\nmessage-id:") => {
+            Err(crate::outcome::fail("the message is stored without a Message-ID"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// SUBM-04. AUTH is offered for submission; ETRN and ATRN are not.
+fn subm_04(t: &Tester<'_>) -> Outcome {
+    let s = submission(t)?;
+    for keyword in ["ETRN", "ATRN"] {
+        if s.extension(keyword).is_some() {
+            return Err(crate::outcome::fail(format!("{keyword} is offered for submission")));
+        }
+    }
+    if s.extension("AUTH").is_none() {
+        return Err(crate::outcome::fail("AUTH is not offered"));
+    }
+    Ok(())
+}
+
+/// SUBM-05. A sender that is not the user's is refused where the policy says so; in order, either
+/// way.
+fn subm_05(t: &Tester<'_>) -> Outcome {
+    authenticated(t)?.ask("MAIL FROM:<somebody.else@other.example>").must("250|55z|501|45z")
+}
+
+/// SUBM-06. Without AUTH no recipient is accepted.
+fn subm_06(t: &Tester<'_>) -> Outcome {
+    stranger(t)?;
+    let recipient = t.foreign().or_else(|_| t.recipient())?;
+    let mut s = submission(t)?;
+    s.ask("MAIL FROM:<sender@client.example>").must("xyz")?;
+    s.ask(format!("RCPT TO:<{recipient}>")).must("4yz|5yz|closed")
+}
+
+/// SUBM-07. The empty reverse-path alone is no reason to refuse.
+fn subm_07(t: &Tester<'_>) -> Outcome {
+    authenticated(t)?.ask("MAIL FROM:<>").must("250")
+}
+
+/// SUBM-08. PIPELINING, ENHANCEDSTATUSCODES, 8BITMIME and DSN should be offered.
+fn subm_08(t: &Tester<'_>) -> Outcome {
+    let s = submission(t)?;
+    for keyword in ["PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME", "DSN"] {
+        if s.extension(keyword).is_none() {
+            return Err(crate::outcome::fail(format!("{keyword} is not offered")));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::base64;
+
+    #[test]
+    fn base64_pads_by_what_is_missing() {
+        let cases =
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")];
+        for (plain, coded) in cases {
+            assert_eq!(base64(plain.as_bytes()), coded);
+        }
+    }
+}
