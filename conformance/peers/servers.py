@@ -1,0 +1,362 @@
+"""The servers that the suite is run against: started on loopback, watched, and always stopped."""
+
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import venv
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+# How long a server may take to start, in seconds; the others have packages to install.
+PATIENCE = 30
+PATIENCE_WITH_PACKAGES = 240
+# How long one may take to stop, before it is killed.
+PATIENCE_TO_STOP = 10
+
+DOMAIN = "example.test"
+USERS = ["user1", "user2", "user.three", "postmaster"]
+PASSWORD = "secret1"
+SIZE_LIMIT = "1 MiB"
+
+
+class Missing(Exception):
+    """Something that this machine does not have is needed."""
+
+
+class Failed(Exception):
+    """A server did not do what it was started for."""
+
+
+class Server:
+    """A process that listens, in a folder of its own below `target/peers`."""
+
+    name = "server"
+    # What the suite is run as.
+    profiles = ["default"]
+    # Whether it is ours: then nothing but what its file of expectations says may be amiss.
+    ours = False
+    patience = PATIENCE
+    # The names of its users and of nobody else are recipients.
+    knows_its_users = True
+    credentials = True
+
+    def __init__(self, binaries, target):
+        self.binaries = binaries
+        self.shared = target / "peers"
+        self.shared.mkdir(parents=True, exist_ok=True)
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix=f"{self.name}-", dir=self.shared))
+        self.path.chmod(0o755)
+        self.process = None
+        self.ports = {}
+
+    def __enter__(self):
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def command(self):
+        """The command line that starts it."""
+        raise NotImplementedError
+
+    def start(self):
+        """Starts it and waits until it listens."""
+        self.launch()
+        self.wait(lambda: self.listening(self.log()))
+
+    def launch(self):
+        """Starts the process. It ends when its standard input does, or is killed."""
+        command = [str(word) for word in self.command()]
+        with open(self.path / "log", "wb") as log:
+            self.process = subprocess.Popen(
+                command, cwd=self.path, stdin=subprocess.PIPE, stdout=log, stderr=log
+            )
+
+    def listening(self, log):
+        """Whether it says where it listens; by their kind."""
+        for port, kind in re.findall(r"listening on 127\.0\.0\.1:(\d+)(.*)", log):
+            implicit = "STARTTLS" not in kind and "TLS" in kind
+            self.ports["implicit_tls" if implicit else "address"] = int(port)
+        return self.is_complete()
+
+    def is_complete(self):
+        """Whether all listeners are known."""
+        return "address" in self.ports
+
+    def wait(self, ready):
+        """Waits until `ready` says so."""
+        deadline = time.monotonic() + self.patience
+        while not ready():
+            if self.process.poll() is not None:
+                raise self.trouble(f"ended with {self.process.returncode}")
+            if time.monotonic() > deadline:
+                raise self.trouble(f"does not listen after {self.patience} s")
+            time.sleep(0.05)
+
+    def trouble(self, what):
+        """The error that says `what`, and the end of the log."""
+        missing = re.findall(r"missing: (.+)", self.log())
+        if missing:
+            return Missing(missing[-1])
+        return Failed(f"{self.name} {what}:\n{self.log()[-2000:]}")
+
+    def stop(self):
+        """Ends it, by whatever it takes."""
+        if not self.process:
+            return
+        self.process.stdin.close()
+        try:
+            self.process.wait(PATIENCE_TO_STOP if self.ends_with_input() else 0)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(PATIENCE_TO_STOP)
+
+    def ends_with_input(self):
+        """Whether the end of its standard input ends it."""
+        return True
+
+    def log(self):
+        """What it printed."""
+        try:
+            return (self.path / "log").read_text(errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def maildir(self, user):
+        """The Maildir of a user."""
+        return self.path / "mail" / user
+
+    def describe(self):
+        """Writes the target file for the suite; its path."""
+        lines = [f'{key} = "127.0.0.1:{port}"' for key, port in sorted(self.ports.items())]
+        recipients = ", ".join(f'"{user}@{DOMAIN}"' for user in USERS)
+        lines.append(f"recipients = [{recipients}]")
+        lines.append('tls_name = "mx.example.test"')
+        if self.knows_its_users:
+            lines.append(f'unknown = "nobody@{DOMAIN}"')
+            lines.append('foreign = "somebody@foreign.example"')
+        if self.credentials:
+            lines += ["[credentials]", 'user = "user1"', f'password = "{PASSWORD}"']
+        lines.append("[mailbox.maildir]")
+        lines += [f'"{user}@{DOMAIN}" = "{self.maildir(user)}"' for user in USERS]
+        path = self.path / "target.toml"
+        path.write_text("\n".join(lines) + "\n")
+        return path
+
+    def certificate(self):
+        """Writes cert.pem and key.pem."""
+        if not shutil.which("openssl"):
+            raise Missing("openssl")
+        names = ["-subj", "/CN=mx.example.test", "-addext", "subjectAltName=DNS:mx.example.test"]
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", *names]
+            + ["-keyout", self.path / "key.pem", "-out", self.path / "cert.pem"],
+            check=True, capture_output=True, timeout=60,
+        )
+        # A throw-away key, which servers read as users of their own.
+        (self.path / "key.pem").chmod(0o644)
+
+
+class Packaged(Server):
+    """A server from Debian's packages, in an overlay: see `overlay`."""
+
+    patience = PATIENCE_WITH_PACKAGES
+
+    def start(self):
+        for tool in ("unshare", "apt-get"):
+            if not shutil.which(tool):
+                raise Missing(tool)
+        self.certificate()
+        # Its ports stand in its configuration, so another process may be faster.
+        for attempt in range(3):
+            self.ports = dict(zip(["address", "implicit_tls"], free_ports(2)))
+            self.launch()
+            try:
+                return self.wait(lambda: all(map(greets, self.ports.values())))
+            except Failed:
+                self.stop()
+                if attempt == 2 or "ddress already in use" not in self.log():
+                    raise
+
+    def command(self):
+        as_root = []
+        if os.geteuid() != 0:
+            if subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode:
+                raise Missing("root, to mount an overlay file system")
+            as_root = ["sudo", "-n", "-E"]
+        archives = self.shared / "archives" / self.name
+        archives.mkdir(parents=True, exist_ok=True)
+        private = ["unshare", "--mount", "--pid", "--fork", "--propagation", "private"]
+        # Root's mailboxes are no one's to write.
+        user = os.geteuid() or 65534
+        arguments = [self.name, self.path, archives, *self.ports.values(), user]
+        return [*as_root, *private, HERE / "overlay", *arguments]
+
+
+class Postfix(Packaged):
+    """Postfix as Debian configures it."""
+
+    name = "postfix"
+
+
+class Exim(Packaged):
+    """Exim, with all extensions that it has."""
+
+    name = "exim"
+
+
+class Aiosmtpd(Server):
+    """aiosmtpd, from PyPI."""
+
+    name = "aiosmtpd"
+    version = "1.4.6"
+
+    def start(self):
+        self.certificate()
+        super().start()
+
+    def is_complete(self):
+        return len(self.ports) == 2
+
+    def command(self):
+        place = self.shared / f"aiosmtpd-{self.version}"
+        python = place / "bin" / "python"
+        if not (place / "complete").exists():
+            package = f"aiosmtpd=={self.version}"
+            try:
+                venv.create(place, with_pip=True, clear=True)
+                subprocess.run(
+                    [python, "-m", "pip", "install", "-q", package],
+                    check=True, capture_output=True, timeout=PATIENCE_WITH_PACKAGES,
+                )
+            except (OSError, subprocess.SubprocessError) as error:
+                raise Missing(f"{package} from PyPI, or python3-venv ({error})") from None
+            (place / "complete").touch()
+        return [python, HERE / "aio.py", self.path]
+
+
+class Ours(Server):
+    """A server of this repository."""
+
+    profiles = ["default", "strict"]
+    ours = True
+
+    def ends_with_input(self):
+        return False
+
+    def binary(self, path):
+        """A program that has been built."""
+        path = self.binaries / path
+        if not os.access(path, os.X_OK):
+            raise Failed(f"{path} is not built")
+        return path
+
+
+class Mta(Ours):
+    """`smtp-mta` with its Maildirs."""
+
+    name = "smtp-mta"
+    credentials = False
+
+    def is_complete(self):
+        return len(self.ports) == 2
+
+    def command(self):
+        self.certificate()
+        config = self.path / "smtp-mta.toml"
+        mailboxes = ", ".join(f'"{user}"' for user in USERS if user != "postmaster")
+        config.write_text(
+            'hostname = "mx.example.test"\n'
+            'data_dir = "data"\n'
+            f'message_size_limit = "{SIZE_LIMIT}"\n'
+            '[[listener]]\naddress = "127.0.0.1:0"\n'
+            '[[listener]]\naddress = "127.0.0.1:0"\ntls = "implicit"\n'
+            '[tls]\ncertificate = "cert.pem"\nkey = "key.pem"\n'
+            f'[[domain]]\nname = "{DOMAIN}"\nmailboxes = [{mailboxes}]\n'
+        )
+        return [self.binary("smtp-mta"), "--config", config]
+
+    def maildir(self, user):
+        return self.path / "data" / "mail" / user
+
+
+class Example(Ours):
+    """An example of an adapter. It takes mail for everybody into one folder."""
+
+    knows_its_users = False
+    example = None
+
+    def __init__(self, binaries, target, adapter):
+        self.name = f"{adapter}-{self.example}"
+        super().__init__(binaries, target)
+
+    def command(self):
+        folder = self.path / "mail" / "new"
+        folder.mkdir(parents=True)
+        return [self.binary(f"examples/{self.name}"), "127.0.0.1:0", *self.arguments(folder)]
+
+    def maildir(self, user):
+        return self.path / "mail"
+
+
+class Catch(Example):
+    """Takes mail from everybody."""
+
+    example = "catch"
+    credentials = False
+
+    def arguments(self, folder):
+        """What follows the address."""
+        return [folder]
+
+
+class Submission(Example):
+    """Takes mail from one user, after STARTTLS and AUTH."""
+
+    example = "submission"
+    profiles = ["submission", "strict"]
+
+    def arguments(self, folder):
+        """What follows the address."""
+        return ["user1", PASSWORD, folder]
+
+
+def free_ports(count):
+    """Ports of loopback on which nobody listens."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def greets(port):
+    """Whether somebody listens there."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def servers(binaries, target):
+    """A maker of each server, by name."""
+    makers = {kind.name: kind for kind in (Postfix, Exim, Aiosmtpd, Mta)}
+    made = {name: lambda kind=kind: kind(binaries, target) for name, kind in makers.items()}
+    for adapter in ("tokio", "smol"):
+        for kind in (Catch, Submission):
+            made[f"{adapter}-{kind.example}"] = lambda kind=kind, adapter=adapter: kind(
+                binaries, target, adapter
+            )
+    return made
