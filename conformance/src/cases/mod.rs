@@ -1,6 +1,7 @@
 //! All cases, by RFC and section. Above each stands its requirement in our own words.
 
 mod front_ends;
+mod rfc1870;
 mod rfc1985;
 mod rfc2033;
 mod rfc2034;
@@ -23,6 +24,7 @@ use crate::case::Case;
 pub fn all() -> Vec<Case> {
     [
         rfc5321::CASES,
+        rfc1870::CASES,
         rfc2920::CASES,
         rfc3030::CASES,
         rfc6152::CASES,

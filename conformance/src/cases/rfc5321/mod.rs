@@ -5,7 +5,7 @@ pub(in crate::cases) mod grammar;
 mod s2_3_8_lines;
 mod s3_1_sessions;
 mod s3_3_recipients;
-mod s3_3_transactions;
+pub(in crate::cases) mod s3_3_transactions;
 mod s3_5_verify_help;
 mod s4_1_1_1_hello;
 mod s4_1_1_4_data;
