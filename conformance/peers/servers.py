@@ -44,6 +44,8 @@ class Server:
     # The names of its users and of nobody else are recipients.
     knows_its_users = True
     credentials = True
+    # Mail is taken only after AUTH.
+    sign_in = False
 
     def __init__(self, binaries, target):
         self.binaries = binaries
@@ -143,6 +145,8 @@ class Server:
         recipients = ", ".join(f'"{user}@{DOMAIN}"' for user in USERS)
         lines.append(f"recipients = [{recipients}]")
         lines.append('tls_name = "mx.example.test"')
+        if self.sign_in:
+            lines += ["sign_in = true", f'submission = "127.0.0.1:{self.ports["address"]}"']
         if self.knows_its_users:
             lines.append(f'unknown = "nobody@{DOMAIN}"')
             lines.append('foreign = "somebody@foreign.example"')
@@ -325,7 +329,8 @@ class Submission(Example):
     """Takes mail from one user, after STARTTLS and AUTH."""
 
     example = "submission"
-    profiles = ["submission", "strict"]
+    profiles = ["default", "strict"]
+    sign_in = True
 
     def arguments(self, folder):
         """What follows the address."""

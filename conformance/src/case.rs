@@ -1,7 +1,7 @@
 //! Cases: each judges one requirement.
 
 use crate::{
-    outcome::{Outcome, Verdict},
+    outcome::{Finding, Outcome, Verdict},
     requirement::{self, Requirement},
     tester::{Run, Tester},
     transcript::Line,
@@ -65,6 +65,23 @@ fn graded(verdict: Verdict, case: Case, strict: bool) -> Verdict {
     }
 }
 
+/// A server that takes mail only after AUTH answers 530 to a session that has not authenticated,
+/// RFC 4954 §6, whatever else is wrong with the command: that judges nothing.
+fn before_auth(verdict: Verdict, sessions: &[Vec<Line>]) -> Verdict {
+    let (Verdict::Fail(finding) | Verdict::Warn(finding)) = &verdict else { return verdict };
+    let Some(place) = finding.place else { return verdict };
+    let Some(lines) = sessions.get(place.session).and_then(|all| all.get(..=place.line)) else {
+        return verdict;
+    };
+    let answered = |line: &Line, code| matches!(line, Line::Server(text) if text.starts_with(code));
+    let refused = lines.last().is_some_and(|line| answered(line, "530"));
+    if refused && !lines.iter().any(|line| answered(line, "235")) {
+        let what = format!("the server wants AUTH first: {}", finding.what);
+        return Verdict::Inconclusive(Finding { what, place: Some(place) });
+    }
+    verdict
+}
+
 /// Runs a case. Whatever happens in it, it ends in a report.
 pub fn run(case: Case, run: &Run) -> Report {
     let began = Instant::now();
@@ -74,5 +91,7 @@ pub fn run(case: Case, run: &Run) -> Report {
         Ok(Err(verdict)) => graded(verdict, case, run.strict),
         Err(_) => Verdict::Error("the case panicked".into()),
     };
-    Report { id: case.id, verdict, sessions: tester.transcripts(), took: began.elapsed() }
+    let sessions = tester.transcripts();
+    let verdict = if run.cooperation.sign_in { before_auth(verdict, &sessions) } else { verdict };
+    Report { id: case.id, verdict, sessions, took: began.elapsed() }
 }

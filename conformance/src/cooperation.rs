@@ -23,6 +23,9 @@ pub struct Cooperation {
     pub mailbox: Option<Mailbox>,
     /// The tester's address is trusted, for relay and the like: tests of strangers are left out.
     pub trusted: bool,
+    /// Mail is taken only after AUTH: sessions authenticate with the credentials, inside TLS where
+    /// that is offered, before they say anything else.
+    pub sign_in: bool,
     /// The process of the server, whose memory may be watched.
     pub pid: Option<u32>,
     /// The server's log file.

@@ -21,6 +21,7 @@ pub mod report;
 pub mod requirement;
 pub mod runner;
 pub mod select;
+pub mod sasl;
 pub mod session;
 pub mod stored;
 pub mod target;

@@ -4,6 +4,7 @@ use crate::{
     cooperation::{Cooperation, Credentials, Mailbox},
     mailbox,
     outcome::{Place, Verdict, inconclusive},
+    sasl,
     session::{Answer, Session},
     stored::Stored,
     tls::Handshake,
@@ -131,22 +132,45 @@ impl<'r> Tester<'r> {
         if self.run.port == Port::Lmtp { "LHLO" } else { "EHLO" }
     }
 
-    /// A session that has said EHLO, or LHLO to an LMTP server.
+    /// A session that may say MAIL: it has said EHLO, or LHLO to an LMTP server, and has
+    /// authenticated where no mail is taken without.
     ///
     /// # Errors
     /// [`Verdict::Inconclusive`] if that was refused.
     pub fn hello(&self) -> Result<Session, Verdict> {
+        let mut session = self.hello_as_stranger()?;
+        if self.run.cooperation.sign_in {
+            self.sign_in(&mut session)?;
+        }
+        Ok(session)
+    }
+
+    fn sign_in(&self, session: &mut Session) -> Result<(), Verdict> {
+        let credentials = self.credentials()?;
+        if session.extension("STARTTLS").is_some() {
+            self.secure(session)?;
+        }
+        session.ask(format!("AUTH PLAIN {}", sasl::plain(credentials))).given("235")
+    }
+
+    /// A session that has said EHLO, or LHLO to an LMTP server, and nothing else.
+    ///
+    /// # Errors
+    /// [`Verdict::Inconclusive`] if that was refused.
+    pub fn hello_as_stranger(&self) -> Result<Session, Verdict> {
         let mut session = self.greeted()?;
         session.hello(self.hello_verb()).given("250")?;
         Ok(session)
     }
 
-    /// A session that has said EHLO to a server that offers `keyword`; with what stands behind it.
+    /// A session that may say MAIL to a server that offers `keyword`, with what stands behind it.
+    /// For STARTTLS and AUTH it is one that has done neither.
     ///
     /// # Errors
     /// [`Verdict::NotApplicable`] if it does not offer it.
     pub fn offers(&self, keyword: &str) -> Result<(Session, String), Verdict> {
-        let session = self.hello()?;
+        let before_them = ["STARTTLS", "AUTH"].contains(&keyword);
+        let session = if before_them { self.hello_as_stranger() } else { self.hello() }?;
         match session.extension(keyword).map(str::to_owned) {
             Some(parameters) => Ok((session, parameters)),
             None => Err(Verdict::NotApplicable(format!("{keyword} is not offered"))),
@@ -190,7 +214,7 @@ impl<'r> Tester<'r> {
     /// # Errors
     /// As [`secure`](Self::secure).
     pub fn secured(&self) -> Result<Session, Verdict> {
-        let mut session = self.hello()?;
+        let mut session = self.hello_as_stranger()?;
         self.secure(&mut session)?;
         Ok(session)
     }

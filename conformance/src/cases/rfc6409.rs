@@ -4,6 +4,7 @@ use crate::{
     case::Case,
     mailbox::contains,
     outcome::{Outcome, Verdict, inconclusive},
+    sasl,
     session::Session,
     tester::{Message, Tester},
     wire::Port,
@@ -36,23 +37,8 @@ fn submission(t: &Tester<'_>) -> Result<Session, Verdict> {
 pub(super) fn authenticated(t: &Tester<'_>) -> Result<Session, Verdict> {
     let credentials = t.credentials()?;
     let mut s = submission(t)?;
-    let plain = format!("\0{}\0{}", credentials.user, credentials.password);
-    s.ask(format!("AUTH PLAIN {}", base64(plain.as_bytes()))).given("235")?;
+    s.ask(format!("AUTH PLAIN {}", sasl::plain(credentials))).given("235")?;
     Ok(s)
-}
-
-/// RFC 4648 §4.
-fn base64(octets: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(octets.len().div_ceil(3) * 4);
-    for chunk in octets.chunks(3) {
-        let bits = (0..3).fold(0, |bits, n| bits << 8 | u32::from(*chunk.get(n).unwrap_or(&0)));
-        for n in 0..4 {
-            let digit = DIGITS[(bits >> (18 - 6 * n) & 63) as usize];
-            text.push(if n <= chunk.len() { char::from(digit) } else { '=' });
-        }
-    }
-    text
 }
 
 /// An address that the user may send from: the name, if it is one, else the first recipient.
@@ -189,18 +175,4 @@ fn subm_08(t: &Tester<'_>) -> Outcome {
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::base64;
-
-    #[test]
-    fn base64_pads_by_what_is_missing() {
-        let cases =
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")];
-        for (plain, coded) in cases {
-            assert_eq!(base64(plain.as_bytes()), coded);
-        }
-    }
 }
