@@ -13,7 +13,6 @@ use smtp_conformance::{
     diff::Difference,
     expect::{Date, Expected},
     explain, probe,
-    profile::Profile,
     report::{Document, Status, Subject, html, json, junit, text},
     runner::{self, Task},
     select::Selection,
