@@ -7,14 +7,14 @@ macro_rules! faults {
     ($($name:ident $text:literal)*) => {
         /// One thing that the server does wrong.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Fault { $(#[doc = $text] $name,)* }
+        pub(crate) enum Fault { $(#[doc = $text] $name,)* }
 
         impl Fault {
             /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
+            pub(crate) const ALL: &[Self] = &[$(Self::$name,)*];
 
             /// What the server does, in one sentence.
-            pub fn sentence(self) -> &'static str {
+            pub(crate) fn sentence(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
         }
@@ -214,7 +214,7 @@ faults! {
     DropsPipelined "drops what came behind a command in one segment"
     OutOfOrder "answers commands that came together in reverse"
     DropsBehindDot "drops what follows the final dot"
-    HoldsReplies "holds a reply back until the next command comes"
+    HoldsReplies "holds the last reply to a group of commands back until the next command comes"
     WholeLinesOnly "takes a piece of a line for the line"
     AnswersBeforeGreeting "answers an early talker before it greets"
     SixtyReplies "loses the replies to all but sixty commands of a group"
@@ -285,9 +285,9 @@ faults! {
     StarttlsArgument "accepts STARTTLS with an argument"
     StarttlsAgain "offers STARTTLS inside TLS"
     StarttlsTwice "answers STARTTLS inside TLS with 220"
-    TlsKeepsMail "keeps MAIL over STARTTLS"
+    TlsKeepsMail "keeps EHLO and MAIL over STARTTLS"
     TlsKeepsEhlo "keeps EHLO over STARTTLS"
-    TlsKeepsAuth "keeps AUTH over STARTTLS"
+    TlsKeepsAuth "takes AUTH in clear and keeps it over STARTTLS"
     RunsInjected "runs commands that came behind STARTTLS inside TLS"
     RunsInjectedLines "runs whole lines that came behind STARTTLS inside TLS"
     GluesHalfLine "glues half a line that came behind STARTTLS to the first inside TLS"

@@ -1,0 +1,166 @@
+//! The server: what its sessions share, and how the suite connects to it.
+
+use super::{
+    fault::Fault,
+    pipe::{ClientEnd, connection},
+    session::Session,
+    stream::Stream,
+};
+use rustls::{
+    ServerConfig,
+    crypto::aws_lc_rs,
+    pki_types::PrivatePkcs8KeyDer,
+    server::{ClientHello, ResolvesServerCert},
+    sign::CertifiedKey,
+};
+use smtp_conformance::{
+    cooperation::{Cooperation, Credentials, Mailbox},
+    wire::{Port, Target, Wire},
+};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
+
+/// The server's name.
+pub(crate) const NAME: &str = "mx.example.test";
+/// The domain whose mailboxes it has.
+pub(crate) const DOMAIN: &str = "example.test";
+/// Octets of the largest message.
+pub(crate) const SIZE: usize = 100_000;
+/// Recipients of one transaction.
+pub(crate) const RCPTMAX: usize = 100;
+/// Transactions of one session.
+pub(crate) const MAILMAX: u32 = 20;
+/// Mailboxes `user1` to `userN`.
+const USERS: usize = 105;
+/// Who may log in.
+pub(crate) const USER: &str = "user1@example.test";
+/// And how.
+pub(crate) const PASSWORD: &str = "open-sesame";
+
+/// A server with at most one fault.
+pub(crate) struct Server {
+    fault: Option<Fault>,
+    root: PathBuf,
+    /// How it does TLS.
+    pub tls: Arc<ServerConfig>,
+    /// For the server that serves one at a time.
+    serial: Mutex<()>,
+    ids: AtomicU64,
+}
+
+impl Server {
+    /// Whether it has this fault.
+    pub(crate) fn has(&self, fault: Fault) -> bool {
+        self.fault == Some(fault)
+    }
+
+    /// A number that it has not given before.
+    pub(crate) fn id(&self) -> u64 {
+        self.ids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Where its mailboxes are.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The mailbox of a local part, in lower case; `None` if there is none.
+    pub(crate) fn mailbox(&self, local: &[u8]) -> Option<String> {
+        let local = std::str::from_utf8(local).ok()?.to_lowercase();
+        let number = local.strip_prefix("user").and_then(|n| n.parse::<usize>().ok());
+        let exists = number.is_some_and(|n| (1..=USERS).contains(&n))
+            || ["postmaster", "failing", "jürgen"].contains(&local.as_str());
+        exists.then_some(local)
+    }
+}
+
+/// The server as the suite connects to it.
+pub(crate) struct Faulty(Arc<Server>);
+
+impl Faulty {
+    /// A server whose mailboxes are below `root`.
+    pub(crate) fn new(fault: Option<Fault>, root: PathBuf) -> Self {
+        let tls = tls_config(fault == Some(Fault::SniRefused));
+        let (serial, ids) = (Mutex::default(), AtomicU64::new(1));
+        Self(Arc::new(Server { fault, root, tls, serial, ids }))
+    }
+
+    /// What its operator tells the suite.
+    pub(crate) fn cooperation(&self) -> Cooperation {
+        let recipients: Vec<String> = (1..=USERS).map(|n| format!("user{n}@{DOMAIN}")).collect();
+        let folder = |name: &String| {
+            let local = name.split('@').next().unwrap_or_default();
+            (name.clone(), self.0.root.join(local))
+        };
+        let mut folders: std::collections::BTreeMap<_, _> = recipients.iter().map(folder).collect();
+        folders.extend([folder(&format!("postmaster@{DOMAIN}"))]);
+        Cooperation {
+            recipients,
+            unknown: Some(format!("nosuchuser@{DOMAIN}")),
+            foreign: Some("someone@elsewhere.example".into()),
+            failing: Some(format!("failing@{DOMAIN}")),
+            credentials: Some(Credentials { user: USER.into(), password: PASSWORD.into() }),
+            tls_name: Some(NAME.into()),
+            mailbox: Some(Mailbox::Maildir(folders)),
+            ..Cooperation::default()
+        }
+    }
+}
+
+impl Target for Faulty {
+    fn connect(&self, port: Port) -> io::Result<Box<dyn Wire>> {
+        let (client, own) = connection();
+        let server = Arc::clone(&self.0);
+        thread::Builder::new().stack_size(256 << 10).spawn(move || {
+            let one_at_a_time = server.has(Fault::ServesOneAtATime);
+            let _turn = one_at_a_time
+                .then(|| server.serial.lock().unwrap_or_else(PoisonError::into_inner));
+            Session::new(&server, Stream::new(own), port).run();
+        })?;
+        Ok(Box::new(ClientEnd::new(client)))
+    }
+
+    fn has(&self, _: Port) -> bool {
+        true
+    }
+}
+
+/// Gives the certificate only to those who ask for the right name.
+#[derive(Debug)]
+struct OneName(Arc<CertifiedKey>, bool);
+
+impl ResolvesServerCert for OneName {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let known = hello.server_name() == Some(NAME) || !self.1;
+        known.then(|| Arc::clone(&self.0))
+    }
+}
+
+fn certificate() -> Option<CertifiedKey> {
+    let made = rcgen::generate_simple_self_signed([NAME.to_owned()]).ok()?;
+    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()).into();
+    let key = aws_lc_rs::sign::any_supported_type(&key).ok()?;
+    Some(CertifiedKey::new(vec![made.cert.into()], key))
+}
+
+#[expect(clippy::expect_used, reason = "nothing can be judged without a certificate")]
+fn tls_config(one_name: bool) -> Arc<ServerConfig> {
+    static KEY: OnceLock<Arc<CertifiedKey>> = OnceLock::new();
+    let key = KEY.get_or_init(|| Arc::new(certificate().expect("a certificate")));
+    let mut config =
+        ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions that the provider has")
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(OneName(Arc::clone(key), one_name)));
+    // Each handshake is judged on its own.
+    config.send_tls13_tickets = 0;
+    Arc::new(config)
+}

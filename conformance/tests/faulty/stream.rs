@@ -1,0 +1,224 @@
+//! The server's side of a connection: lines, octets and replies, in clear or in TLS.
+
+use super::pipe::End;
+use rustls::{ServerConfig, ServerConnection};
+use std::{
+    io::{Read, Write},
+    sync::Arc,
+    time::Duration,
+};
+
+/// How long the server waits for its client.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// Behind so many octets without a line end the server hangs up.
+const MOST_LINE: usize = 1 << 20;
+
+/// The stream.
+pub(crate) struct Stream {
+    end: End,
+    tls: Option<ServerConnection>,
+    /// Received and not yet taken.
+    pub unread: Vec<u8>,
+    /// To be sent before anything is waited for.
+    pub unsent: Vec<u8>,
+    /// Goes on in clear when TLS ends.
+    pub clear_after_tls: bool,
+    /// How TLS ends: with an alert, as it should.
+    pub says_goodbye: bool,
+    /// The client fell silent.
+    pub timed_out: bool,
+    /// A line went on for too long to wait for its end.
+    pub flooded: bool,
+}
+
+impl Stream {
+    /// Over one end of a connection.
+    pub(crate) fn new(end: End) -> Self {
+        Self {
+            end,
+            tls: None,
+            unread: Vec::new(),
+            unsent: Vec::new(),
+            clear_after_tls: false,
+            says_goodbye: true,
+            timed_out: false,
+            flooded: false,
+        }
+    }
+
+    /// Whether octets are protected.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Sends what is to be sent.
+    pub(crate) fn flush(&mut self) {
+        let octets = std::mem::take(&mut self.unsent);
+        if octets.is_empty() {
+            return;
+        }
+        match &mut self.tls {
+            None => drop(self.end.write(&octets)),
+            Some(tls) => {
+                for piece in octets.chunks(16 << 10) {
+                    drop(tls.writer().write_all(piece));
+                    push(tls, &mut self.end);
+                }
+            }
+        }
+    }
+
+    /// Waits for more octets; false when there will be none.
+    pub(crate) fn fill(&mut self) -> bool {
+        self.flush();
+        self.fill_within(IDLE)
+    }
+
+    /// The same, with a limit and without sending first.
+    pub(crate) fn fill_within(&mut self, patience: Duration) -> bool {
+        let had = self.unread.len();
+        while self.unread.len() == had {
+            let Some(octets) = self.end.read(patience) else {
+                self.timed_out = true;
+                return false;
+            };
+            if octets.is_empty() {
+                return false;
+            }
+            let Some(tls) = &mut self.tls else {
+                self.unread.extend(octets);
+                continue;
+            };
+            if decrypt(tls, &octets, &mut self.unread).is_err() {
+                push(tls, &mut self.end);
+                if self.clear_after_tls {
+                    self.tls = None;
+                    continue;
+                }
+                return false;
+            }
+            push(tls, &mut self.end);
+            if tls_ended(tls) {
+                if self.clear_after_tls {
+                    self.tls = None;
+                    continue;
+                }
+                return self.unread.len() > had;
+            }
+        }
+        true
+    }
+
+    /// Takes `n` octets.
+    pub(crate) fn take(&mut self, n: usize) -> Option<Vec<u8>> {
+        while self.unread.len() < n {
+            if !self.fill() {
+                return None;
+            }
+        }
+        Some(self.unread.drain(..n).collect())
+    }
+
+    /// Takes all up to and with `end`, at most `most` octets of it; whether it was more.
+    pub(crate) fn take_line(&mut self, end: &[u8], most: usize) -> Option<(Vec<u8>, bool)> {
+        let mut long = false;
+        let mut from = 0;
+        let mut dropped = 0;
+        loop {
+            if let Some(at) = find(&self.unread[from..], end) {
+                let mut line: Vec<u8> = self.unread.drain(..from + at + end.len()).collect();
+                long |= line.len() > most;
+                line.truncate(line.len() - end.len());
+                return Some((line, long));
+            }
+            from = (self.unread.len() + 1).saturating_sub(end.len());
+            if self.unread.len() > most {
+                long = true;
+                dropped += self.unread.drain(..from).count();
+                from = 0;
+                if dropped > MOST_LINE {
+                    self.flooded = true;
+                    return None;
+                }
+            }
+            if !self.fill() {
+                return None;
+            }
+        }
+    }
+
+    /// Does a handshake; `early` is what the client sent already. False if it failed.
+    pub(crate) fn start_tls(&mut self, config: &Arc<ServerConfig>, early: &[u8]) -> bool {
+        self.flush();
+        let Ok(mut tls) = ServerConnection::new(Arc::clone(config)) else { return false };
+        if decrypt(&mut tls, early, &mut self.unread).is_err() {
+            push(&mut tls, &mut self.end);
+            return false;
+        }
+        while tls.is_handshaking() {
+            push(&mut tls, &mut self.end);
+            let Some(octets) = self.end.read(IDLE) else { return false };
+            if octets.is_empty() {
+                return false;
+            }
+            if decrypt(&mut tls, &octets, &mut self.unread).is_err() {
+                push(&mut tls, &mut self.end);
+                return false;
+            }
+        }
+        push(&mut tls, &mut self.end);
+        self.tls = Some(tls);
+        true
+    }
+
+    /// Says the last words.
+    pub(crate) fn close(&mut self) {
+        self.flush();
+        if let Some(tls) = self.tls.as_mut().filter(|_| self.says_goodbye) {
+            tls.send_close_notify();
+            push(tls, &mut self.end);
+        }
+    }
+}
+
+fn decrypt(tls: &mut ServerConnection, mut octets: &[u8], to: &mut Vec<u8>) -> Result<(), ()> {
+    while !octets.is_empty() {
+        if tls.read_tls(&mut octets).map_err(drop)? == 0 {
+            break;
+        }
+        tls.process_new_packets().map_err(drop)?;
+        // Ends with an error when there is nothing for now.
+        drop(tls.reader().read_to_end(to));
+    }
+    Ok(())
+}
+
+fn tls_ended(tls: &mut ServerConnection) -> bool {
+    matches!(tls.reader().read(&mut [0; 1]), Ok(0))
+}
+
+fn push(tls: &mut ServerConnection, end: &mut End) {
+    let mut octets = Vec::new();
+    while tls.wants_write() {
+        if tls.write_tls(&mut octets).is_err() {
+            return;
+        }
+    }
+    if !octets.is_empty() {
+        end.write(&octets);
+    }
+}
+
+/// Where `part` begins in `whole`.
+pub(crate) fn find(whole: &[u8], part: &[u8]) -> Option<usize> {
+    let first = *part.first()?;
+    let mut from = 0;
+    while let Some(at) = whole[from..].iter().position(|&b| b == first) {
+        if whole[from + at..].starts_with(part) {
+            return Some(from + at);
+        }
+        from += at + 1;
+    }
+    None
+}
