@@ -4,6 +4,7 @@ use crate::{
     cases,
     cooperation::Cooperation,
     profile::Profile,
+    rehearsal,
     requirement::{self, Requirement},
     runner::Task,
     select::matches,
@@ -88,33 +89,58 @@ pub fn list(tasks: &[Task], profile: Profile) -> String {
     out
 }
 
-/// Which cases would run, and about how many messages they would send.
-pub fn dry_run(tasks: &[Task], cooperation: &Cooperation) -> String {
+/// Which cases would run in this profile, and about how many messages they would send to a server
+/// that accepts everything.
+pub fn dry_run(tasks: &[Task], cooperation: &Cooperation, profile: Profile) -> String {
     let mut out = String::new();
     let mut messages = 0;
+    let mut cases = 0;
     for Task { requirement, case } in tasks {
-        match case {
-            Ok(_) => {
-                let sends = estimate(requirement, cooperation);
-                messages += sends;
-                out.push_str(&format!("  {:<11} about {sends} messages\n", requirement.id));
+        let id = &requirement.id;
+        let case = match case {
+            Ok(case) => case,
+            Err(why) => {
+                out.push_str(&format!("○ {id:<11} {why}\n"));
+                continue;
             }
-            Err(why) => out.push_str(&format!("○ {:<11} {why}\n", requirement.id)),
+        };
+        cases += 1;
+        // What takes minutes or all of a server's memory is not played through to be counted.
+        if requirement.has_tag("dos") || requirement.has_tag("slow") {
+            out.push_str(&format!("  {id:<11} not counted: it is made to be long\n"));
+            continue;
+        }
+        let sends = rehearsal::messages(*case, cooperation, profile.port(), profile.is_strict());
+        messages += sends;
+        match sends {
+            0 => out.push_str(&format!("  {id:<11} no message\n")),
+            1 => out.push_str(&format!("  {id:<11} 1 message\n")),
+            n => out.push_str(&format!("  {id:<11} {n} messages\n")),
         }
     }
-    let cases = tasks.iter().filter(|task| task.case.is_ok()).count();
     out.push_str(&format!("{cases} cases would run and send about {messages} messages\n"));
     out
 }
 
-/// About how many messages a case sends: those that look into a mailbox or need a recipient send
-/// one or two.
-fn estimate(requirement: &Requirement, cooperation: &Cooperation) -> u32 {
-    let needs = |word: &str| requirement.needs.iter().any(|need| need.contains(word));
-    match cooperation.recipients.len() {
-        0 => 0,
-        _ if needs("mailbox") => 2,
-        _ if needs("recipient") => 1,
-        _ => 0,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_requirement_is_explained_by_its_id_or_by_the_beginning() {
+        let one = explain("seq-05").unwrap();
+        assert!(one.starts_with("SEQ-05  MUST  5321 §4.1.4\n"), "{one}");
+        assert!(one.contains("--only SEQ-05"));
+        assert!(explain("SEQ").unwrap().contains("\nSEQ-06  "));
+        assert!(explain("NO-99").unwrap_err().contains("NO-99"));
+    }
+
+    #[test]
+    fn a_requirement_without_a_case_says_so() {
+        let without = requirement::all().iter().filter(|one| !has_case(&one.id));
+        for requirement in without {
+            let text = explain(&requirement.id).unwrap();
+            assert!(text.contains("no case"), "{text}");
+        }
     }
 }

@@ -16,6 +16,7 @@ pub mod mailbox;
 pub mod outcome;
 pub mod probe;
 pub mod profile;
+pub mod rehearsal;
 pub mod reply;
 pub mod report;
 pub mod requirement;

@@ -127,7 +127,7 @@ fn judge(arguments: &Server) -> Result<u8, Stop> {
     let described = arguments.told.described().map_err(Stop)?;
     let tasks = runner::plan(&selection);
     if arguments.dry_run {
-        print(&explain::dry_run(&tasks, &described.cooperation));
+        print(&explain::dry_run(&tasks, &described.cooperation, selection.profile));
         return Ok(0);
     }
     let server = described.address.clone().ok_or(Refused::Nowhere)?;

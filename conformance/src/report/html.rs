@@ -57,6 +57,7 @@ fn write_page(out: &mut String, document: &Document) -> fmt::Result {
         }
         writeln!(out, "</ul>\n</section>")?;
     }
+    write_broken(out, document)?;
     writeln!(out, "<main>\n<h2>Requirements</h2>")?;
     for rows in document.results.chunk_by(|one, other| one.family() == other.family()) {
         let Some(first) = rows.first() else { continue };
@@ -96,6 +97,20 @@ fn write_counts(out: &mut String, document: &Document) -> fmt::Result {
         write!(out, "<i class=\"{}\" style=\"width:{share:.2}%\"></i>", class(status))?;
     }
     writeln!(out, "</div>")
+}
+
+/// What is broken, in front of everything else.
+fn write_broken(out: &mut String, document: &Document) -> fmt::Result {
+    let mut rows = document.unexpected(Status::Fail).peekable();
+    if rows.peek().is_none() {
+        return Ok(());
+    }
+    writeln!(out, "<section>\n<h2>Broken</h2>\n<ul class=\"broken\">")?;
+    for row in rows {
+        let (id, reason) = (escaped(&row.id), escaped(&row.reason));
+        writeln!(out, "<li><a href=\"#{id}\">{id}</a> {reason}</li>")?;
+    }
+    writeln!(out, "</ul>\n</section>")
 }
 
 fn write_row(out: &mut String, document: &Document, row: &Row) -> fmt::Result {
