@@ -9,14 +9,18 @@ mod rfc2852;
 mod rfc2920;
 mod rfc3030;
 mod rfc3207;
+mod rfc3461;
 mod rfc4865;
+mod rfc4954;
 mod rfc5321;
+mod rfc5802;
 mod rfc6152;
 mod rfc6409;
 mod rfc6531;
 mod rfc6710;
 mod rfc8689;
 mod rfc9422;
+mod security;
 
 use crate::case::Case;
 
@@ -30,8 +34,11 @@ pub fn all() -> Vec<Case> {
         rfc6152::CASES,
         rfc6531::CASES,
         rfc2034::CASES,
+        rfc3461::CASES,
         rfc3207::CASES,
         rfc8689::CASES,
+        rfc4954::CASES,
+        rfc5802::CASES,
         rfc6409::CASES,
         rfc1985::CASES,
         rfc2033::CASES,
@@ -40,6 +47,7 @@ pub fn all() -> Vec<Case> {
         rfc2852::CASES,
         rfc6710::CASES,
         front_ends::CASES,
+        security::CASES,
     ]
     .concat()
     .concat()
