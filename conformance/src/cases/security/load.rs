@@ -1,0 +1,136 @@
+//! Too much of everything. These cases run only where the operator asks for them.
+
+use crate::{
+    case::Case,
+    outcome::{Outcome, fail},
+    session::Answer,
+    tester::Tester,
+};
+
+pub(super) const CASES: &[Case] = &[
+    Case { id: "SEC-DOS-01", run: dos_01 },
+    Case { id: "SEC-DOS-02", run: dos_02 },
+    Case { id: "SEC-DOS-03", run: dos_03 },
+    Case { id: "SEC-DOS-04", run: dos_04 },
+    Case { id: "SEC-DOS-05", run: dos_05 },
+    Case { id: "SEC-DOS-06", run: dos_06 },
+];
+
+/// The most that the server's memory may grow, in KiB: far less than what is sent, and more than an
+/// allocator keeps for the next session.
+const MOST_GROWTH: u64 = 8 << 10;
+
+/// The resident memory of the server in KiB, if its process was told and the system tells.
+fn resident(t: &Tester<'_>) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", t.cooperation().pid?)).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// The server's memory has grown little since `before`, as far as that can be seen.
+fn has_not_grown(t: &Tester<'_>, before: Option<u64>) -> Outcome {
+    match (before, resident(t)) {
+        (Some(before), Some(now)) if now > before + MOST_GROWTH => {
+            Err(fail(format!("the server grew from {before} KiB to {now} KiB")).at(t.here()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The server serves the next client.
+fn lives(t: &Tester<'_>) -> Outcome {
+    let next: Result<Answer, _> = t.greeted().map(|mut s| s.ask("NOOP"));
+    match next {
+        Ok(answer) => answer.must("250"),
+        Err(_) => Err(fail("the next client is not greeted").at(t.here())),
+    }
+}
+
+/// SEC-DOS-01. A client that sends only nonsense is dropped before its hundredth command.
+fn dos_01(t: &Tester<'_>) -> Outcome {
+    let mut s = t.hello()?;
+    for _ in 0..100 {
+        let answer = s.ask("XYZZY");
+        if answer.is("421|521|closed") {
+            return Ok(());
+        }
+        answer.must("5yz")?;
+    }
+    Err(fail("100 unknown commands are answered, and the session goes on").at(t.here()))
+}
+
+/// SEC-DOS-02. A line without an end is not kept: it is refused, and the memory stays small.
+fn dos_02(t: &Tester<'_>) -> Outcome {
+    let before = resident(t);
+    let mut s = t.hello()?;
+    let sent = s.send_much(&vec![b'x'; 50 << 20], "no line end");
+    has_not_grown(t, before)?;
+    if sent {
+        s.send(b"\r\n");
+    }
+    s.hear().must("500|4yz|5yz|closed")?;
+    lives(t)
+}
+
+/// SEC-DOS-03. A header line of 900 KB and a header section of 20,000 lines are taken or refused.
+fn dos_03(t: &Tester<'_>) -> Outcome {
+    let long = format!("X-Long: {}\r\n", "x".repeat(900_000));
+    for (fields, what) in [(long, "a long field"), ("X-Many: y\r\n".repeat(20_000), "many fields")]
+    {
+        let mut s = t.hello()?;
+        t.envelope(&mut s)?;
+        s.ask("DATA").given("354")?;
+        s.send_much(fields.as_bytes(), what);
+        s.send(t.message(&["text"]).stuffed());
+        s.hear().must("25z|4yz|5yz|closed")?;
+        lives(t)?;
+    }
+    Ok(())
+}
+
+/// SEC-DOS-04. Three thousand chunks of one octet cost little, each with its reply.
+fn dos_04(t: &Tester<'_>) -> Outcome {
+    let before = resident(t);
+    let (mut s, _) = t.offers("CHUNKING")?;
+    t.envelope(&mut s)?;
+    for _ in 0..30 {
+        s.send_much(&b"BDAT 1\r\nx".repeat(100), "100 chunks of one octet");
+        for _ in 0..100 {
+            let chunk = s.hear();
+            if chunk.is("4yz|5yz|closed") {
+                return lives(t);
+            }
+            chunk.must("250")?;
+        }
+    }
+    has_not_grown(t, before)?;
+    s.drop_connection();
+    lives(t)
+}
+
+/// SEC-DOS-05. Fifty clients that say nothing keep nobody else out.
+fn dos_05(t: &Tester<'_>) -> Outcome {
+    let mut idle = Vec::new();
+    for _ in 0..50 {
+        match t.connect() {
+            Ok(session) => idle.push(session),
+            // A limit for each address is as good.
+            Err(_) => break,
+        }
+    }
+    let mut s = t.connect()?;
+    s.hear().must("220|421|4yz|closed")?;
+    drop(idle);
+    lives(t)
+}
+
+/// SEC-DOS-06. A client that does not read its replies costs the server no memory, and nobody else
+/// anything.
+fn dos_06(t: &Tester<'_>) -> Outcome {
+    let before = resident(t);
+    let mut s = t.hello()?;
+    s.send_much(&b"NOOP\r\n".repeat(500_000), "commands whose replies are not read");
+    has_not_grown(t, before)?;
+    s.drop_connection();
+    lives(t)
+}
