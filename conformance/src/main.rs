@@ -260,15 +260,34 @@ fn tell(document: &Document, arguments: &Server) -> Result<(), Stop> {
     }
     let out: &mut dyn Write = if taken { &mut io::stderr() } else { &mut io::stdout() };
     let terminal = if taken { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
-    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let colour = match arguments.color {
-        Colour::Always => true,
-        Colour::Never => false,
-        Colour::Auto => terminal && !no_colour,
-    };
+    let colour = coloured(arguments.color, terminal, std::env::var_os("NO_COLOR").as_deref());
     let style = text::Style { colour, verbose: arguments.verbose };
     let text =
         if arguments.quiet { text::summary(document, style) } else { text::write(document, style) };
     let _gone: io::Result<()> = out.write_all(text.as_bytes());
     Ok(())
+}
+
+/// <https://no-color.org>: set and not empty means none, unless a flag says otherwise.
+fn coloured(when: Colour, terminal: bool, no_color: Option<&std::ffi::OsStr>) -> bool {
+    match when {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto => terminal && no_color.is_none_or(std::ffi::OsStr::is_empty),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_color_counts_unless_a_flag_says_otherwise() {
+        let set = Some("1".as_ref());
+        assert!(
+            coloured(Colour::Auto, true, None) && coloured(Colour::Auto, true, Some("".as_ref()))
+        );
+        assert!(!coloured(Colour::Auto, true, set) && !coloured(Colour::Auto, false, None));
+        assert!(coloured(Colour::Always, false, set) && !coloured(Colour::Never, true, None));
+    }
 }
