@@ -46,10 +46,21 @@ fn two_recipients(t: &Tester<'_>) -> Result<Session, Verdict> {
     Ok(s)
 }
 
-/// Two replies come, and no third.
+/// Two replies come, and no third. Where they name their recipients, they come in their order.
 fn two_replies(t: &Tester<'_>, s: &mut Session) -> Outcome {
-    s.hear().must("2yz|4yz|5yz")?;
-    s.hear().must("2yz|4yz|5yz")?;
+    let replies = [s.hear(), s.hear()];
+    for reply in &replies {
+        reply.must("2yz|4yz|5yz")?;
+    }
+    if let Ok([first, second, ..]) = t.recipients(2) {
+        let names = |n: usize, name: &str| {
+            let text = replies[n].reply().map(|reply| reply.text(0)).unwrap_or_default();
+            text.contains(&format!("<{name}>"))
+        };
+        if names(0, second) && names(1, first) {
+            return Err(replies[0].fail("the replies come in another order than the recipients"));
+        }
+    }
     s.hear_nothing(t.pause()).must("silent")?;
     s.ask("NOOP").must("250")
 }

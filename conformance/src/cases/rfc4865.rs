@@ -73,7 +73,10 @@ fn fr_02(t: &Tester<'_>) -> Outcome {
 
 /// FR-03. It is offered for submission only.
 fn fr_03(t: &Tester<'_>) -> Outcome {
-    let (mut s, _) = t.offers("FUTURERELEASE")?;
+    let mut s = t.hello_as_stranger()?;
+    if s.extension("FUTURERELEASE").is_none() {
+        return Err(Verdict::NotApplicable("FUTURERELEASE is not offered".into()));
+    }
     let answer = s.ask("MAIL FROM:<sender@client.example>");
     if answer.is("53z") {
         return Err(Verdict::NotApplicable("this port is for submission".into()));
