@@ -54,4 +54,24 @@ mod tests {
         assert!(matches!(read(&text), Err(Unreadable::Schema(9))));
         assert!(matches!(read("{}"), Err(Unreadable::Form(_))));
     }
+
+    #[test]
+    fn the_example_of_the_manual_is_such_a_report() {
+        let manual = include_str!("../../../docs/manual/conformance-json.md");
+        let example = manual.split("```json\n").nth(1).unwrap().split("```").next().unwrap();
+        let document = read(example).unwrap();
+        assert_eq!(document.results[0].place.unwrap().line, 1);
+    }
+
+    #[test]
+    fn every_field_stands_in_the_manual() {
+        let manual = include_str!("../../../docs/manual/conformance-json.md");
+        let mut document = sample::hostile();
+        document.results[0].expected = Some("x".into());
+        let value = serde_json::to_value(&document).unwrap();
+        let row = value["results"][0].as_object().unwrap();
+        for name in value.as_object().unwrap().keys().chain(row.keys()) {
+            assert!(manual.contains(&format!("`{name}`")), "{name}");
+        }
+    }
 }
