@@ -1,6 +1,7 @@
 //! What attackers have done to mail servers, tried on one that its operator owns: nothing here does
 //! harm where it succeeds, beyond a delay of three seconds or a message in a test mailbox.
 
+mod authentication;
 mod envelope;
 mod headers;
 mod load;
