@@ -14,6 +14,7 @@ pub(super) const CASES: &[&[Case]] = &[&[
     Case { id: "ESC-04", run: esc_04 },
     Case { id: "ESC-05", run: esc_05 },
     Case { id: "ESC-06", run: esc_06 },
+    Case { id: "ESC-07", run: esc_07 },
 ]];
 
 /// What a whole session hears: two transactions without faults, one with, and a farewell.
@@ -150,6 +151,18 @@ fn esc_06(t: &Tester<'_>) -> Outcome {
     answer.given("250")?;
     if answer.reply().and_then(|reply| reply.enhanced(0)).is_none() {
         return Err(answer.fail("no enhanced status code after HELO"));
+    }
+    Ok(())
+}
+
+/// ESC-07. The numbers of a code have no zeros in front.
+fn esc_07(t: &Tester<'_>) -> Outcome {
+    for answer in replies(t)? {
+        let Some(reply) = answer.reply() else { continue };
+        let Some([class, subject, detail]) = reply.enhanced(0) else { continue };
+        if reply.text(0).split(' ').next() != Some(&format!("{class}.{subject}.{detail}")) {
+            return Err(answer.fail("zeros in front"));
+        }
     }
     Ok(())
 }
