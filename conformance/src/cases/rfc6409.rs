@@ -101,6 +101,9 @@ fn unqualified_sender(t: &Tester<'_>, address: &str) -> Outcome {
         return Ok(());
     }
     let stored = t.stored_one(recipient, &message.token)?;
+    if !contains(&stored.to_ascii_lowercase(), b"return-path:") {
+        return Err(end.inconclusive("what is stored does not show the sender"));
+    }
     if contains(&stored, format!("<{address}>").as_bytes()) {
         return Err(end.fail("the sender is stored as it was sent"));
     }
