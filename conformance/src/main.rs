@@ -158,14 +158,30 @@ fn judge(arguments: &Server) -> Result<u8, Stop> {
         expected.apply(&mut document, Date::today());
     }
     tell(&document, arguments)?;
-    let denied = arguments.deny == Some(Deny::Warn);
+    if !answers(&run) {
+        let text = "after the run the server takes no connection, or says nothing: did it crash? \
+                    Cases that could not connect are inconclusive";
+        return Err(Stop(text.into()));
+    }
+    let warnings = document.unexpected(Status::Warn).count();
     Ok(if document.is_red() {
         FAIL
-    } else if denied && document.unexpected(Status::Warn).next().is_some() {
+    } else if arguments.deny == Some(Deny::Warn) && warnings > 0 {
+        eprintln!("smtp-conformance: {warnings} warnings are denied");
         DENIED
     } else {
         0
     })
+}
+
+/// Whether the server greets a last session; one that a case brought down has not passed.
+fn answers(run: &Run) -> bool {
+    let Ok(wire) = run.target.connect(run.port) else { return false };
+    let patience = run.patience.max(FIRST_PATIENCE);
+    let mut session = Session::new(wire, Transcript::default(), 0, patience);
+    let greeted = session.hear().reply().is_some();
+    session.ask("QUIT").ignore();
+    greeted
 }
 
 fn read_expected(path: &Path) -> Result<Expected, Stop> {

@@ -5,6 +5,7 @@ use crate::{
     reply::Reply,
     session::{Heard, Session},
     target::{Described, Refused},
+    tls::Handshake,
     transcript::Transcript,
     wire::{Port, Target},
 };
@@ -44,6 +45,41 @@ pub fn probe(address: &str, lmtp: bool, own: bool, timeout: Duration) -> Result<
     let profile = if lmtp { Profile::Lmtp } else { Profile::Default };
     let described = Described { address: Some(address.to_owned()), ..Described::default() };
     let target = described.resolve(profile, timeout, own)?;
+    let verb = if lmtp { "LHLO" } else { "EHLO" };
+    let (mut session, greeting) = greeted(&target, verb, timeout)?;
+    let domain = domain(&greeting);
+    let mut extensions = session.extensions.clone();
+    let mut tls = String::new();
+    if session.extension("STARTTLS").is_some() {
+        tls = match secure(&mut session, verb, &domain, timeout) {
+            Ok(()) => "works".into(),
+            Err(why) => {
+                // Nobody knows what the server makes of a session whose handshake failed.
+                (session, _) = greeted(&target, verb, timeout)?;
+                why
+            }
+        };
+        let inside = session.extensions.iter().filter(|line| !extensions.contains(line)).cloned();
+        let inside: Vec<_> = inside.map(|line| format!("{line} (inside TLS)")).collect();
+        extensions.extend(inside);
+    }
+    let recipients = Recipients::ask(&mut session, &domain);
+    session.ask("QUIT").ignore();
+    let seen = Server {
+        address,
+        lmtp,
+        domain: &domain,
+        tls: &plain(&tls),
+        extensions: &extensions.iter().map(|line| plain(line)).collect::<Vec<_>>(),
+        recipients,
+    };
+    let count = extensions.len();
+    let summary = format!("{greeting}\n{count} extensions: {}\n", seen.extensions.join(", "));
+    Ok(Seen { file: seen.file(), summary })
+}
+
+/// A session that has said EHLO, with the text of its greeting.
+fn greeted(target: &dyn Target, verb: &str, timeout: Duration) -> Result<(Session, String), Blind> {
     let wire = target.connect(Port::Main)?;
     let mut session = Session::new(wire, Transcript::default(), 0, timeout);
     let greeting = match session.hear().heard() {
@@ -52,15 +88,27 @@ pub fn probe(address: &str, lmtp: bool, own: bool, timeout: Duration) -> Result<
         Heard::Closed => return Err(Blind::NotSmtp("closed".into())),
         Heard::Silent => return Err(Blind::NotSmtp("silent; implicit TLS?".into())),
     };
-    session.hello(if lmtp { "LHLO" } else { "EHLO" }).ignore();
-    let extensions: Vec<_> = session.extensions.iter().map(|line| plain(line)).collect();
-    let domain = greeting.split(' ').next().unwrap_or_default().to_owned();
-    let recipients = Recipients::ask(&mut session, &domain);
-    session.ask("QUIT").ignore();
-    let file = recipients.file(address, lmtp, &domain, &extensions);
-    let summary =
-        format!("{greeting}\n{} extensions: {}\n", extensions.len(), extensions.join(", "));
-    Ok(Seen { file, summary })
+    session.hello(verb).ignore();
+    Ok((session, greeting))
+}
+
+fn secure(session: &mut Session, verb: &str, name: &str, patience: Duration) -> Result<(), String> {
+    let answer = session.ask("STARTTLS");
+    if !answer.is("220") {
+        return Err(format!("refused with {:03}", answer.code()));
+    }
+    let how = Handshake { name, versions: rustls::ALL_VERSIONS, patience };
+    session.start_tls(how).map_err(|failure| failure.to_string())?;
+    session.hello(verb).ignore();
+    Ok(())
+}
+
+/// The name in front of a greeting, if it can be one.
+fn domain(greeting: &str) -> String {
+    let word = greeting.split(' ').next().unwrap_or_default();
+    let name = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
+    let fits = !word.is_empty() && word.chars().all(name);
+    if fits { word.to_owned() } else { "example.test".to_owned() }
 }
 
 /// What the server says to three recipients.
@@ -83,26 +131,36 @@ impl Recipients {
             unknown_address,
         }
     }
+}
 
-    fn file(&self, address: &str, lmtp: bool, domain: &str, extensions: &[String]) -> String {
+/// What is written down.
+struct Server<'a> {
+    address: &'a str,
+    lmtp: bool,
+    domain: &'a str,
+    /// Whether STARTTLS works; empty if it is not offered.
+    tls: &'a str,
+    extensions: &'a [String],
+    recipients: Recipients,
+}
+
+impl Server<'_> {
+    fn file(&self) -> String {
         let mut out = String::new();
         // Writing into a String never fails.
-        let _: std::fmt::Result = self.write(&mut out, address, lmtp, domain, extensions);
+        let _: std::fmt::Result = self.write(&mut out);
         out
     }
 
-    fn write(
-        &self,
-        out: &mut String,
-        address: &str,
-        lmtp: bool,
-        domain: &str,
-        extensions: &[String],
-    ) -> std::fmt::Result {
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        let Self { address, lmtp, domain, tls, extensions, recipients } = self;
         writeln!(out, "# What `smtp-conformance server --target FILE` is told of a server.")?;
         writeln!(out, "# Seen: {}", extensions.join(", "))?;
+        if !tls.is_empty() {
+            writeln!(out, "# STARTTLS: {tls}")?;
+        }
         writeln!(out, "address = {}", string(address))?;
-        if lmtp {
+        if *lmtp {
             writeln!(out, "lmtp = {}", string(address))?;
         } else {
             writeln!(out, "# lmtp = \"127.0.0.1:24\"")?;
@@ -111,31 +169,29 @@ impl Recipients {
         writeln!(out, "# submission = \"127.0.0.1:587\"")?;
         writeln!(out, "tls_name = {}", string(domain))?;
         writeln!(out, "\n# Mailboxes that exist, two at the least.")?;
-        if self.postmaster.as_ref().is_some_and(|reply| reply.code / 10 == 25) {
+        if recipients.postmaster.as_ref().is_some_and(|reply| reply.code / 10 == 25) {
             writeln!(out, "recipients = [{}]", string(&format!("postmaster@{domain}")))?;
         } else {
-            writeln!(out, "# postmaster@{domain}: {}", said(self.postmaster.as_ref()))?;
+            writeln!(out, "# postmaster@{domain}: {}", said(recipients.postmaster.as_ref()))?;
             writeln!(out, "recipients = []")?;
         }
         writeln!(out, "\n# An address in a local domain that does not exist.")?;
         let refused = |reply: &Option<Reply>| reply.as_ref().is_some_and(|r| r.code / 100 == 5);
-        let hash = if refused(&self.unknown) { "" } else { "# " };
-        writeln!(out, "# The server said: {}", said(self.unknown.as_ref()))?;
-        writeln!(out, "{hash}unknown = {}", string(&self.unknown_address))?;
+        let hash = if refused(&recipients.unknown) { "" } else { "# " };
+        writeln!(out, "# The server said: {}", said(recipients.unknown.as_ref()))?;
+        writeln!(out, "{hash}unknown = {}", string(&recipients.unknown_address))?;
         writeln!(out, "\n# An address that a stranger must not be allowed to relay to.")?;
-        writeln!(out, "# The server said: {}", said(self.foreign.as_ref()))?;
+        writeln!(out, "# The server said: {}", said(recipients.foreign.as_ref()))?;
         writeln!(out, "foreign = \"{FOREIGN}\"")?;
-        let accepted = self.foreign.as_ref().is_some_and(|reply| reply.code / 100 == 2);
+        let accepted = recipients.foreign.as_ref().is_some_and(|reply| reply.code / 100 == 2);
         if accepted {
             writeln!(out, "# It relays for this machine. Is that meant so? Then: trusted = true")?;
         }
         writeln!(out, "\n# A recipient that is accepted and whose delivery fails later.")?;
         writeln!(out, "# failing = \"fails-later@{domain}\"")?;
-        if extensions.iter().any(|line| line.to_ascii_uppercase().starts_with("AUTH")) {
-            writeln!(out, "\n# AUTH is offered.")?;
-        } else {
-            writeln!(out, "\n# AUTH is not offered before TLS.")?;
-        }
+        let auth = extensions.iter().any(|line| line.to_ascii_uppercase().starts_with("AUTH"));
+        let offered = if auth { "offered" } else { "not offered here" };
+        writeln!(out, "\n# For AUTH, which is {offered}.")?;
         writeln!(out, "# [credentials]\n# user = \"user1\"\n# password = \"secret1\"")?;
         writeln!(out, "\n# Where messages arrive: verdicts on what was stored need one of these.")?;
         writeln!(out, "# [mailbox.maildir]\n# \"user1@{domain}\" = \"/home/user1/Maildir\"")?;
@@ -156,4 +212,59 @@ fn plain(text: &str) -> String {
 /// A string of TOML.
 fn string(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(line: &str) -> Option<Reply> {
+        crate::reply::take_reply(format!("{line}\r\n").as_bytes()).map(|(reply, _)| reply)
+    }
+
+    #[test]
+    fn whatever_a_server_says_the_file_can_be_read() {
+        let evil = "250 \u{1b}[2J\" ''' ] = \\";
+        let seen = Server {
+            address: "127.0.0.1:25",
+            lmtp: true,
+            domain: &domain("<b>\"x\"</b> ESMTP"),
+            tls: "works",
+            extensions: &[plain("AUTH PLAIN\nrecipients = []")],
+            recipients: Recipients {
+                postmaster: reply(evil),
+                unknown_address: "no\"body@example.test".into(),
+                unknown: reply("550 5.1.1 \"no\""),
+                foreign: reply(evil),
+            },
+        };
+        let file = seen.file();
+        let described = Described::read(&file, std::path::Path::new("")).unwrap();
+        assert_eq!(described.lmtp.as_deref(), Some("127.0.0.1:25"));
+        assert_eq!(described.cooperation.recipients, ["postmaster@example.test"]);
+        assert_eq!(described.cooperation.unknown.as_deref(), Some("no\"body@example.test"));
+        assert!(file.contains("# It relays for this machine."), "{file}");
+        assert!(!file.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn what_was_not_refused_is_no_unknown_recipient() {
+        let seen = Server {
+            address: "127.0.0.1:25",
+            lmtp: false,
+            domain: "mx.example.test",
+            tls: "",
+            extensions: &[],
+            recipients: Recipients {
+                postmaster: reply("450 later"),
+                unknown_address: "nobody@mx.example.test".into(),
+                unknown: reply("250 yes"),
+                foreign: reply("550 no"),
+            },
+        };
+        let described = Described::read(&seen.file(), std::path::Path::new("")).unwrap();
+        assert_eq!((described.lmtp, described.cooperation.unknown), (None, None));
+        assert!(described.cooperation.recipients.is_empty());
+        assert_eq!(described.cooperation.foreign.as_deref(), Some(FOREIGN));
+    }
 }

@@ -72,14 +72,14 @@ fn write_page(out: &mut String, document: &Document) -> fmt::Result {
     writeln!(out, "<script>\n{SCRIPT}</script>\n</body>\n</html>")
 }
 
-/// The numbers; with JavaScript each is a button that shows or hides its rows.
+/// The numbers; with JavaScript each button shows or hides its rows.
 fn write_counts(out: &mut String, document: &Document) -> fmt::Result {
     writeln!(out, "<section class=\"counts\" aria-label=\"Verdicts\">")?;
     for status in Status::ALL {
         writeln!(
             out,
             "<button type=\"button\" class=\"{class}\" data-verdict=\"{class}\" \
-             aria-pressed=\"true\"><span class=\"sign\">{}</span> <b>{}</b> {status}</button>",
+             aria-pressed=\"true\" disabled><span class=\"sign\">{}</span> <b>{}</b> {status}</button>",
             status.sign(),
             document.count(status),
             class = class(status)

@@ -16,6 +16,7 @@ const show = () => {
   }
 };
 for (const button of buttons) {
+  button.disabled = false;
   button.addEventListener("click", () => {
     const pressed = button.getAttribute("aria-pressed") === "true";
     button.setAttribute("aria-pressed", String(!pressed));

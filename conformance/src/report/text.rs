@@ -168,10 +168,9 @@ pub fn summary(document: &Document, style: Style) -> String {
         if expected > 0 {
             line.push_str(&format!("  ({expected} expected)"));
         }
-        if status == Status::NotTested {
-            if let Some((reason, ids)) = by_reason(document, status).first() {
-                line.push_str(&format!("  most: {} ({})", clean(reason), ids.len()));
-            }
+        let groups = by_reason(document, status);
+        if let (Status::NotTested, Some((reason, ids))) = (status, groups.first()) {
+            line.push_str(&format!("  most: {} ({})", clean(reason), ids.len()));
         }
         lines.push(if count == 0 {
             style.faint(&line)
