@@ -181,7 +181,7 @@ class Example(Server):
         return [self.mail]
 
     def files(self):
-        return list(self.mail.glob("*.eml"))
+        return list(self.mail.glob("*/new/*.eml"))
 
 
 class Catch(Example):

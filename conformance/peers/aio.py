@@ -22,6 +22,9 @@ class Mailboxes:
         self.numbers = itertools.count(1)
 
     async def handle_RCPT(self, server, session, envelope, address, options):
+        # RFC 5321 §4.5.1: the postmaster needs no domain.
+        if address.lower() == "postmaster":
+            address = "postmaster@example.test"
         name, _, domain = address.rpartition("@")
         if domain.lower() != "example.test":
             return "550 5.7.1 relay not permitted"

@@ -46,6 +46,8 @@ class Server:
     credentials = True
     # Mail is taken only after AUTH.
     sign_in = False
+    # Messages are stored as they came, without trace fields.
+    as_received = False
 
     def __init__(self, binaries, target):
         self.binaries = binaries
@@ -147,6 +149,8 @@ class Server:
         lines.append('tls_name = "mx.example.test"')
         if self.sign_in:
             lines += ["sign_in = true", f'submission = "127.0.0.1:{self.ports["address"]}"']
+        if self.as_received:
+            lines.append("as_received = true")
         if self.knows_its_users:
             lines.append(f'unknown = "nobody@{DOMAIN}"')
             lines.append('foreign = "somebody@foreign.example"')
@@ -225,6 +229,8 @@ class Aiosmtpd(Server):
 
     name = "aiosmtpd"
     version = "1.4.6"
+    # It is a library: what is stored is its user's business.
+    as_received = True
 
     def start(self):
         self.certificate()
@@ -296,9 +302,10 @@ class Mta(Ours):
 
 
 class Example(Ours):
-    """An example of an adapter. It takes mail for everybody into one folder."""
+    """An example of an adapter. It takes mail for everybody and stores it as it came."""
 
     knows_its_users = False
+    as_received = True
     example = None
 
     def __init__(self, binaries, target, adapter):
@@ -306,12 +313,11 @@ class Example(Ours):
         super().__init__(binaries, target)
 
     def command(self):
-        folder = self.path / "mail" / "new"
-        folder.mkdir(parents=True)
+        folder = self.path / "mail"
         return [self.binary(f"examples/{self.name}"), "127.0.0.1:0", *self.arguments(folder)]
 
     def maildir(self, user):
-        return self.path / "mail"
+        return self.path / "mail" / f"{user}@{DOMAIN}"
 
 
 class Catch(Example):

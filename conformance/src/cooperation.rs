@@ -26,6 +26,9 @@ pub struct Cooperation {
     /// Mail is taken only after AUTH: sessions authenticate with the credentials, inside TLS where
     /// that is offered, before they say anything else.
     pub sign_in: bool,
+    /// The mailboxes hold messages as they were received, such as those of a mail catcher or behind
+    /// a library: trace fields are not looked for.
+    pub as_received: bool,
     /// The process of the server, whose memory may be watched.
     pub pid: Option<u32>,
     /// The server's log file.

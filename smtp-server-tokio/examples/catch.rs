@@ -1,8 +1,8 @@
 //! A mail catcher: takes mail for everybody, in clear or with STARTTLS, and prints it.
 //!
 //! `cargo run --example tokio-catch -- 127.0.0.1:2525 FOLDER`; without an address the kernel
-//! chooses a port of loopback. With a folder each message is a file there, too: its octets as they
-//! came.
+//! chooses a port of loopback. With a folder each recipient has a Maildir there, too, with the
+//! octets of the messages as they came.
 
 use smtp_driver::{Acceptor, Envelope, Handler, Peer, Service, Verdict};
 use smtp_proto::{
@@ -28,7 +28,7 @@ struct Catcher {
 impl Catcher {
     fn take(&mut self, envelope: &Envelope<()>, message: &[u8]) -> io::Result<()> {
         if let Some(mailbox) = &self.mailbox {
-            mailbox.deliver(message)?;
+            mailbox.deliver(envelope.recipients.iter().map(|one| &one.rcpt.to), message)?;
         }
         let mut out = io::stdout().lock();
         write!(out, "--- {} octets from {}", message.len(), envelope.mail.from)?;

@@ -3,7 +3,7 @@
 //!
 //! `cargo run --example tokio-submission -- 127.0.0.1:2587 USER PASSWORD FOLDER`; without an
 //! address the kernel chooses a port of loopback, without name and password they are `user1` and
-//! `secret1`, and with a folder each message becomes a file there.
+//! `secret1`, and with a folder each recipient gets a Maildir there.
 
 use smtp_driver::{
     Acceptor, Envelope, Handler, Peer, Service, Verdict,
@@ -60,11 +60,12 @@ impl Handler for Submission {
 
     async fn end(&mut self, _: Session, envelope: &Envelope<()>, size: u64) -> Verdict {
         let message = mem::take(&mut self.message);
-        if self.mailbox.as_ref().is_some_and(|mailbox| mailbox.deliver(&message).is_err()) {
+        let recipients = || envelope.recipients.iter().map(|one| &one.rcpt.to);
+        let stored = self.mailbox.as_ref().map(|mailbox| mailbox.deliver(recipients(), &message));
+        if matches!(stored, Some(Err(_))) {
             return Verdict::Refuse(Refused::TRY_LATER);
         }
-        let recipients = envelope.recipients.len();
-        println!("{}: {size} octets to {recipients} recipients", self.user);
+        println!("{}: {size} octets to {} recipients", self.user, recipients().count());
         Verdict::YES
     }
 

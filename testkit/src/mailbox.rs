@@ -1,13 +1,15 @@
-//! A folder that takes messages, one file each.
+//! A folder that takes messages, one file for each recipient.
 
 use std::{
+    fmt::Display,
     fs, io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// A folder that takes messages: `1.eml`, `2.eml` and so on, each with the octets of the message
-/// and nothing else.
+/// A folder that takes messages. Each recipient has a Maildir in it, named as the recipient, with
+/// `1.eml`, `2.eml` and so on in `new`: the octets of the message and nothing else. A message has
+/// the same number in the Maildirs of all its recipients.
 #[derive(Debug)]
 pub struct Mailbox {
     folder: PathBuf,
@@ -24,23 +26,65 @@ impl Mailbox {
         let folder = folder.into();
         fs::create_dir_all(&folder)?;
         let mut last = 0;
-        for entry in fs::read_dir(&folder)? {
-            let path = entry?.path();
-            let number = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
-            last = last.max(number.unwrap_or(0));
+        for maildir in fs::read_dir(&folder)? {
+            last = last.max(last_in(&maildir?.path().join("new"))?);
         }
         Ok(Self { folder, last: AtomicU64::new(last) })
     }
 
-    /// Stores `message`. Its file is there as a whole or not at all: it is written under another
-    /// name and then renamed.
+    /// Stores `message` for each of `recipients`. A file is there as a whole or not at all: it is
+    /// written under another name and then renamed.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn deliver(&self, message: &[u8]) -> io::Result<()> {
+    pub fn deliver<R: Display>(
+        &self,
+        recipients: impl IntoIterator<Item = R>,
+        message: &[u8],
+    ) -> io::Result<()> {
         let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
-        let unfinished = self.folder.join(format!("{number}.tmp"));
-        fs::write(&unfinished, message)?;
-        fs::rename(unfinished, self.folder.join(format!("{number}.eml")))
+        for recipient in recipients {
+            let maildir = self.folder.join(file_name(&recipient.to_string()));
+            let (unfinished, new) = (maildir.join("tmp"), maildir.join("new"));
+            fs::create_dir_all(&unfinished)?;
+            fs::create_dir_all(&new)?;
+            let unfinished = unfinished.join(number.to_string());
+            fs::write(&unfinished, message)?;
+            fs::rename(unfinished, new.join(format!("{number}.eml")))?;
+        }
+        Ok(())
     }
+}
+
+/// The highest number of a file in `folder`.
+fn last_in(folder: &Path) -> io::Result<u64> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        entries => entries?,
+    };
+    let mut last = 0;
+    for entry in entries {
+        let path = entry?.path();
+        let number = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
+        last = last.max(number.unwrap_or(0));
+    }
+    Ok(last)
+}
+
+/// The name of the Maildir of the path `<local-part@domain>`: without the brackets, in lower case,
+/// and with every octet escaped that could mean something to a file system.
+fn file_name(path: &str) -> String {
+    let mut name = String::new();
+    for octet in path.trim_matches(['<', '>']).to_ascii_lowercase().bytes() {
+        let harmless = octet.is_ascii_alphanumeric() || b"@-_+=".contains(&octet);
+        if harmless || octet == b'.' && !name.is_empty() {
+            name.push(char::from(octet));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(name, "%{octet:02x}");
+        }
+    }
+    // The longest name that every file system takes.
+    name.truncate(255);
+    name
 }
