@@ -373,4 +373,18 @@ mod tests {
     fn the_arguments_are_consistent() {
         Arguments::command().debug_assert();
     }
+
+    #[test]
+    fn every_flag_stands_in_the_manual() {
+        let manual = include_str!("../../docs/manual/conformance.md");
+        for command in Arguments::command().get_subcommands() {
+            for flag in command.get_arguments().filter_map(clap::Arg::get_long) {
+                assert!(
+                    manual.contains(&format!("--{flag}")),
+                    "--{flag} of {}",
+                    command.get_name()
+                );
+            }
+        }
+    }
 }

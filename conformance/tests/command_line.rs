@@ -8,7 +8,10 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
     process::{Command, Output},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
     thread,
 };
 
@@ -21,21 +24,27 @@ enum Fault {
     AnyOrder,
     /// It greets without a name.
     NoName,
+    /// It is brought down by a second MAIL.
+    Crash,
 }
 
 /// A server on a port of its own, until the test process ends.
 fn server(fault: Fault) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
+    let down = Arc::new(AtomicBool::new(false));
     thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
-            thread::spawn(move || serve(stream, fault));
+            let down = Arc::clone(&down);
+            if !down.load(Ordering::SeqCst) {
+                thread::spawn(move || serve(stream, fault, &down));
+            }
         }
     });
     address
 }
 
-fn serve(mut stream: TcpStream, fault: Fault) -> Option<()> {
+fn serve(mut stream: TcpStream, fault: Fault, down: &AtomicBool) -> Option<()> {
     let mut lines = BufReader::new(stream.try_clone().ok()?).lines();
     let mut say = |text: &str| stream.write_all(format!("{text}\r\n").as_bytes()).ok();
     say(if fault == Fault::NoName { "220" } else { "220 mx.example.test ESMTP" })?;
@@ -50,6 +59,10 @@ fn serve(mut stream: TcpStream, fault: Fault) -> Option<()> {
             "MAIL" if fault == Fault::AnyOrder => {
                 mail = true;
                 say("250 </script><script>alert(1)</script> & ]]>")?;
+            }
+            "MAIL" if mail && fault == Fault::Crash => {
+                down.store(true, Ordering::SeqCst);
+                return None;
             }
             "MAIL" if mail => say("503 5.5.1 one at a time")?,
             "MAIL" => {
@@ -175,6 +188,13 @@ fn no_server_and_a_server_of_somebody_else_are_2() {
         assert_eq!(code(&output), 2);
         assert!(stderr(&output).contains("--i-run-this-server"), "{}", stderr(&output));
     }
+}
+
+#[test]
+fn a_server_that_a_case_brought_down_is_2() {
+    let output = judge(Fault::Crash, &["--only", "SEQ-05"]);
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("did it crash?"), "{}", stderr(&output));
 }
 
 #[test]
