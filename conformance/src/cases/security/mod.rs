@@ -11,5 +11,12 @@ mod relay;
 
 use crate::case::Case;
 
-pub(super) const CASES: &[&[Case]] =
-    &[relay::CASES, envelope::CASES, headers::CASES, octets::CASES, pipelining::CASES, load::CASES];
+pub(super) const CASES: &[&[Case]] = &[
+    relay::CASES,
+    authentication::CASES,
+    envelope::CASES,
+    headers::CASES,
+    octets::CASES,
+    pipelining::CASES,
+    load::CASES,
+];
