@@ -1,5 +1,6 @@
 //! The binary as its users see it: exit codes, filters, files of expected deviations, reports.
 //! The server is a few lines over loopback that follow the order of commands, or don't.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use smtp_conformance::report::{Status, json};
 use std::{
