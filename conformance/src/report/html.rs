@@ -1,7 +1,7 @@
 //! The report as one HTML page that needs nothing else: it can be read without JavaScript, and a
 //! little of that hides rows.
 //!
-//! What a server says may be written to break the page: every text goes through [`escaped`], and
+//! What a server says may be written to break the page: every text goes through `escaped`, and
 //! the page's policy lets it fetch nothing.
 
 use super::{Document, Row, Status, by_reason};
