@@ -13,7 +13,7 @@ const MAIL: &str = "MAIL FROM:<sender@client.example>";
 
 /// RTLS-01. REQUIRETLS is offered inside TLS only, where it can be kept.
 fn rtls_01(t: &Tester<'_>) -> Outcome {
-    let clear = t.hello()?;
+    let clear = t.hello_as_stranger()?;
     let offered = clear.extension("REQUIRETLS").is_some();
     if !offered && t.secured()?.extension("REQUIRETLS").is_none() {
         return Err(Verdict::NotApplicable("REQUIRETLS is not offered".into()));
@@ -33,5 +33,5 @@ fn rtls_02(t: &Tester<'_>) -> Outcome {
     s.ask(format!("{MAIL} REQUIRETLS")).given("250")?;
     s.ask("RSET").given("250")?;
     s.ask(format!("{MAIL} REQUIRETLS=1")).must("5yz")?;
-    t.hello()?.ask(format!("{MAIL} REQUIRETLS")).must("5yz")
+    t.hello_as_stranger()?.ask(format!("{MAIL} REQUIRETLS")).must("5yz")
 }

@@ -5,6 +5,7 @@ use super::HeldTls;
 use crate::{
     case::Case,
     outcome::{Outcome, Verdict, fail},
+    sasl::plain,
     session::Session,
     tester::Tester,
     tls::TlsWire,
@@ -77,6 +78,9 @@ fn sec_tls_01(t: &Tester<'_>) -> Outcome {
     s.hello(t.hello_verb()).given("250")?;
     if s.extension("CHUNKING").is_none() {
         return Err(Verdict::NotApplicable("CHUNKING is not offered".into()));
+    }
+    if t.cooperation().sign_in {
+        s.ask(format!("AUTH PLAIN {}", plain(t.credentials()?))).given("235")?;
     }
     t.envelope(&mut s)?;
     let mut octets = message.octets.clone();

@@ -1,9 +1,10 @@
 //! RFC 4954 §4: challenges and responses.
 
-use super::{authenticated, encode, with};
+use super::{authenticated, with};
 use crate::{
     case::Case,
     outcome::{Outcome, fail},
+    sasl::base64,
     session::Session,
     tester::Tester,
 };
@@ -68,7 +69,7 @@ fn auth_10(t: &Tester<'_>) -> Outcome {
 fn auth_11(t: &Tester<'_>) -> Outcome {
     for size in [12_288, 20_000] {
         let mut s = challenged(t)?;
-        s.ask(encode(vec![b'x'; size / 4 * 3])).must("5yz")?;
+        s.ask(base64(vec![b'x'; size / 4 * 3])).must("5yz")?;
         s.ask("NOOP").must("250")?;
     }
     Ok(())
@@ -80,9 +81,9 @@ fn auth_14(t: &Tester<'_>) -> Outcome {
     let mut s = with(t, "LOGIN")?;
     let name = s.ask("AUTH LOGIN");
     name.must("334")?;
-    let password = s.ask(encode(&credentials.user));
+    let password = s.ask(base64(&credentials.user));
     password.must("334")?;
-    s.ask(encode(&credentials.password)).must("235")?;
+    s.ask(base64(&credentials.password)).must("235")?;
     for (asked, expected) in [(name, "VXNlcm5hbWU6"), (password, "UGFzc3dvcmQ6")] {
         if asked.reply().is_some_and(|reply| reply.text(0) != expected) {
             return Err(asked.warn(&format!("old clients know only \"{expected}\"")));

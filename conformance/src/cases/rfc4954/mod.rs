@@ -7,6 +7,7 @@ mod passwords;
 use crate::{
     case::Case,
     outcome::Verdict,
+    sasl::base64,
     session::{Answer, Session},
     tester::Tester,
     wire::Port,
@@ -19,7 +20,7 @@ pub(super) const CASES: &[&[Case]] = &[command::CASES, exchange::CASES, password
 /// A session that offers AUTH, inside TLS where there is any; a listener for submission or one with
 /// TLS from the first octet where the main one does not offer it.
 pub(super) fn offering(t: &Tester<'_>) -> Result<Session, Verdict> {
-    let mut s = t.hello()?;
+    let mut s = t.hello_as_stranger()?;
     if s.extension("STARTTLS").is_some() {
         t.secure(&mut s)?;
     }
@@ -58,17 +59,13 @@ pub(super) fn with(t: &Tester<'_>, mechanism: &str) -> Result<Session, Verdict> 
     Err(Verdict::NotApplicable(format!("AUTH {mechanism} is not offered")))
 }
 
-pub(super) fn encode(octets: impl AsRef<[u8]>) -> String {
-    BASE64_STANDARD.encode(octets)
-}
-
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     BASE64_STANDARD.decode(text).ok()
 }
 
 /// The one message of PLAIN (RFC 4616 §2).
 fn plain(user: &str, password: &str) -> String {
-    encode(format!("\0{user}\0{password}"))
+    base64(format!("\0{user}\0{password}"))
 }
 
 /// A session of somebody who has said who he is, and the answer to that.

@@ -1,6 +1,7 @@
 //! The client's side of SCRAM, RFC 5802 §3 and §5: the suite's own, so that it can do it wrong.
 
-use super::super::rfc4954::{decode, encode};
+use super::super::rfc4954::decode;
+use crate::sasl::base64;
 use aws_lc_rs::{digest, hmac, pbkdf2};
 use std::num::NonZeroU32;
 
@@ -96,7 +97,7 @@ impl Client {
     /// The last message, and what the server has to say to it: that it knows the password, too.
     pub(super) fn last(&self, server: &ServerFirst, nonce: &str) -> (String, String) {
         let hash = self.hash;
-        let without_proof = format!("c={},r={nonce}", encode(&self.binding));
+        let without_proof = format!("c={},r={nonce}", base64(&self.binding));
         let signed = format!("{},{},{without_proof}", self.bare, server.text);
         let salted = hash.stretch(&self.password, &server.salt, server.iterations);
         let client_key = hash.mac(&salted, b"Client Key");
@@ -104,8 +105,8 @@ impl Client {
         let signature = hash.mac(stored_key.as_ref(), signed.as_bytes());
         let proof: Vec<u8> = client_key.iter().zip(signature).map(|(a, b)| a ^ b).collect();
         let server_key = hash.mac(&salted, b"Server Key");
-        let expected = format!("v={}", encode(hash.mac(&server_key, signed.as_bytes())));
-        (format!("{without_proof},p={}", encode(proof)), expected)
+        let expected = format!("v={}", base64(hash.mac(&server_key, signed.as_bytes())));
+        (format!("{without_proof},p={}", base64(proof)), expected)
     }
 }
 

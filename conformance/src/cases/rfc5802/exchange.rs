@@ -3,13 +3,14 @@
 use super::{
     super::{
         rfc3207::HeldTls,
-        rfc4954::{decode, encode, has, offering, with},
+        rfc4954::{decode, has, offering, with},
     },
     client::{Client, Hash, ServerFirst},
 };
 use crate::{
     case::Case,
     outcome::{Outcome, Verdict, fail, inconclusive},
+    sasl::base64,
     session::{Answer, Session},
     tester::Tester,
     tls::TlsWire,
@@ -43,7 +44,7 @@ fn challenge(answer: &Answer) -> Option<String> {
 
 /// Says the client's first message; gives the server's.
 fn first(s: &mut Session, mechanism: &str, client: &Client) -> Result<ServerFirst, Answer> {
-    let answer = s.ask(format!("AUTH {mechanism} {}", encode(client.first())));
+    let answer = s.ask(format!("AUTH {mechanism} {}", base64(client.first())));
     let text = challenge(&answer);
     s.remark(format!("that is: {} / {}", client.first(), text.as_deref().unwrap_or("-")));
     text.as_deref().and_then(ServerFirst::parse).ok_or(answer)
@@ -61,7 +62,7 @@ fn exchange(
         Err(answer) => return Ok(answer),
     };
     let (last, expected) = client.last(&server, &nonce(&server.nonce));
-    let answer = s.ask(encode(&last));
+    let answer = s.ask(base64(&last));
     let text = challenge(&answer);
     s.remark(format!("that is: {last} / {}", text.as_deref().unwrap_or("-")));
     match text {
@@ -187,7 +188,7 @@ fn auth_21(t: &Tester<'_>) -> Outcome {
         let server = first(&mut s, mechanism, &client)
             .map_err(|answer| answer.fail("an unknown user is known by the first answer"))?;
         let (last, _) = client.last(&server, &server.nonce);
-        let answer = s.ask(encode(last));
+        let answer = s.ask(base64(last));
         answer.must("334|4yz|5yz")?;
         if answer.is("334") {
             s.ask("").must("4yz|5yz")?;

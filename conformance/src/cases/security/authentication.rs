@@ -2,8 +2,9 @@
 
 use crate::{
     case::Case,
-    cases::rfc4954::{encode, has, with},
+    cases::rfc4954::{has, with},
     outcome::{Outcome, Verdict},
+    sasl::base64,
     tester::Tester,
 };
 
@@ -18,15 +19,15 @@ fn auth_01(t: &Tester<'_>) -> Outcome {
         return Err(Verdict::NotApplicable("AUTH PLAIN is not offered".into()));
     }
     s.ask("AUTH LOGIN").given("334")?;
-    s.ask(encode(&credentials.user)).given("334")?;
+    s.ask(base64(&credentials.user)).given("334")?;
     s.ask("*").given("5yz")?;
     let again = s.ask("AUTH PLAIN");
     if !again.is("334") {
         return again.must("4yz|5yz|closed");
     }
     // What LOGIN would have asked for next.
-    s.ask(encode(&credentials.password)).must("4yz|5yz|closed")?;
-    s.ask(encode(&credentials.password)).must("4yz|5yz|closed")
+    s.ask(base64(&credentials.password)).must("4yz|5yz|closed")?;
+    s.ask(base64(&credentials.password)).must("4yz|5yz|closed")
 }
 
 /// SEC-AUTH-02. No password opens no account, and a right one opens no other (CVE-2023-27582).
@@ -41,7 +42,7 @@ fn auth_02(t: &Tester<'_>) -> Outcome {
         format!("\0{user}\0{password}x"),
         format!("\0{user}\0{password}\0"),
     ] {
-        let answer = with(t, "PLAIN")?.ask(format!("AUTH PLAIN {}", encode(message)));
+        let answer = with(t, "PLAIN")?.ask(format!("AUTH PLAIN {}", base64(message)));
         answer.must("4yz|5yz|closed")?;
     }
     Ok(())
