@@ -378,7 +378,7 @@ fn tls_makes_the_machine_forget_the_hello_and_the_transaction() {
     desk.says("MAIL FROM:<>\r\nEHLO a.example\r\nSTARTTLS\r\n");
     desk.run();
     let output = desk.output();
-    assert!(output.starts_with("503 Bad sequence"), "{output}");
+    assert!(output.starts_with("503 5.5.1 Bad sequence"), "{output}");
     assert!(
         !output.contains("STARTTLS") && output.ends_with("503 5.5.1 Bad sequence of commands\r\n")
     );

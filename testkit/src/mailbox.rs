@@ -1,7 +1,7 @@
 //! A folder that takes messages, one file for each recipient.
 
 use std::{
-    fmt::Display,
+    fmt::{Display, Write},
     fs, io,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},

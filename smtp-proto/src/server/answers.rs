@@ -164,11 +164,6 @@ impl ServerConnection {
         if self.replies.is_open(ticket) { Ok(()) } else { Err(Stale) }
     }
 
-    /// `2.subject.0`, where enhanced codes are in use.
-    pub(super) fn success(&self, subject: u16) -> Option<EnhancedCode> {
-        self.session.esmtp().then_some(EnhancedCode::of(250, subject, 0))
-    }
-
     fn accept_ticket(
         &mut self,
         ticket: Ticket,
@@ -208,8 +203,7 @@ impl ServerConnection {
         let enhanced = EnhancedCode::of(code, subject, detail);
         let (code, enhanced, text) =
             words.map_or((code, enhanced, text), |own| (own.code, own.enhanced, own.text.as_str()));
-        let enhanced = self.session.esmtp().then_some(enhanced);
-        self.replies.answer(ticket, |out, most| write_reply(out, code, enhanced, text, most));
+        self.replies.answer(ticket, |out, most| write_reply(out, code, Some(enhanced), text, most));
         match kind {
             Kind::StartTls => {
                 if self.phase.in_transaction() {
@@ -286,9 +280,8 @@ impl ServerConnection {
 
     /// Writes a refusal in the place of its question.
     pub(super) fn answer_refused(&mut self, ticket: Ticket, reply: &Refused<'_>) {
-        let enhanced = self.session.esmtp().then_some(reply.enhanced);
         self.replies.answer(ticket, |out, most| {
-            write_reply(out, reply.code, enhanced, reply.text.as_str(), most);
+            write_reply(out, reply.code, Some(reply.enhanced), reply.text.as_str(), most);
         });
     }
 

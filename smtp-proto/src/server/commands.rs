@@ -11,6 +11,7 @@ use super::{
 use crate::{
     CloseReason, Secret, Step,
     line::Line,
+    status::EnhancedCode,
     violation::{SyntaxFault, Violation},
     wire::{
         Base64, Chunk, Fault, Hello, Mail, Mechanism, Rcpt, Refused, Verb, auth_args, bdat_args,
@@ -18,6 +19,8 @@ use crate::{
     },
 };
 
+/// 2.0.0
+pub(super) const SUCCESS: Option<EnhancedCode> = Some(EnhancedCode::of(250, 0, 0));
 pub(super) const TOO_MANY_ERRORS: Refused<'static> = Refused::known(421, 7, 0, "Too many errors");
 const LINE_TOO_LONG: Refused<'static> = Refused::known(500, 5, 2, "Line too long");
 const AUTH_TOO_LONG: Refused<'static> =
@@ -143,8 +146,7 @@ impl ServerConnection {
 
     /// 250 to a command that asks nothing.
     fn ok<'b>(&mut self) -> Option<Event<'b>> {
-        let enhanced = self.success(0);
-        self.replies.say(250, enhanced, "Ok");
+        self.replies.say(250, SUCCESS, "Ok");
         None
     }
 
@@ -269,8 +271,7 @@ impl ServerConnection {
     fn quit<'b>(&mut self, args: &[u8]) -> Result<Option<Event<'b>>, Fault> {
         self.legal(Trigger::Quit)?;
         no_args(args)?;
-        let enhanced = self.success(0);
-        self.replies.say(221, enhanced, "Bye");
+        self.replies.say(221, SUCCESS, "Bye");
         self.notices.quit = true;
         self.close_by(Trigger::Quit, CloseReason::Quit, Aborted::Closed);
         Ok(None)

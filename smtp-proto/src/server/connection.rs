@@ -190,8 +190,7 @@ impl ServerConnection {
     /// Between commands: the next line, or the reason to wait.
     fn poll_line<'b>(&mut self, input: &mut &'b [u8]) -> Option<Step<Event<'b>>> {
         if let Some(reply) = self.shutdown.take() {
-            let enhanced = self.session.esmtp().then_some(reply.enhanced);
-            self.replies.say(reply.code, enhanced, reply.text.as_str());
+            self.say(&reply);
             self.close(CloseReason::Shutdown, Aborted::Closed);
             return None;
         }
@@ -310,10 +309,10 @@ impl ServerConnection {
         }
     }
 
-    /// Queues a reply of the machine's own.
+    /// Queues a reply of the machine's own. It has an enhanced code whether the peer said EHLO or
+    /// not (RFC 2034 §4).
     pub(super) fn say(&mut self, reply: &Refused<'_>) {
-        let enhanced = self.session.esmtp().then_some(reply.enhanced);
-        self.replies.say(reply.code, enhanced, reply.text.as_str());
+        self.replies.say(reply.code, Some(reply.enhanced), reply.text.as_str());
     }
 
     /// Notes a broken rule; true if it was one too many.

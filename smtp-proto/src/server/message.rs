@@ -1,6 +1,7 @@
 //! The octets of a message: delivered, or swallowed to their true end.
 
 use super::{
+    commands::SUCCESS,
     config::{BareLineEnding, Mode},
     connection::ServerConnection,
     event::{Aborted, Event, Framing, ResetCause},
@@ -89,8 +90,7 @@ impl ServerConnection {
     }
 
     fn hold(&mut self, reply: &Refused<'_>) {
-        let enhanced = self.session.esmtp().then_some(reply.enhanced);
-        self.replies.hold(reply.code, enhanced, reply.text.as_str());
+        self.replies.hold(reply.code, Some(reply.enhanced), reply.text.as_str());
     }
 
     /// Refuses the message whose octets are coming: they are swallowed, and `reply` leaves at their
@@ -152,8 +152,7 @@ impl ServerConnection {
         match (self.message.refused, self.message.last) {
             (false, true) => return Some(self.end_message()),
             (false, false) => {
-                let enhanced = self.success(0);
-                self.replies.say(250, enhanced, "Chunk received");
+                self.replies.say(250, SUCCESS, "Chunk received");
                 self.go(Trigger::ChunkEnds);
             }
             (true, true) => self.end_refused(),

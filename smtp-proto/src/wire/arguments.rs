@@ -1,7 +1,9 @@
 //! The arguments of the commands other than MAIL and RCPT (RFC 5321 §4.1.1), as octets of a line
 //! behind its verb.
 
-use super::{Base64, CommandError, HelloName, Mechanism, Text, strip_prefix_no_case};
+use super::{
+    Base64, CommandError, HelloName, Mechanism, Text, command::NEEDS_SMTPUTF8, strip_prefix_no_case,
+};
 use crate::violation::{SyntaxFault, Violation};
 
 const NOT_UTF8: CommandError = CommandError::known(
@@ -83,17 +85,24 @@ pub(crate) fn hello_args(args: &[u8]) -> Result<HelloName<'_>, CommandError> {
 }
 
 /// RFC 6531 §3.7.4.2: `vrfy = "VRFY" SP String [ SP "SMTPUTF8" ] CRLF`, and EXPN alike. Gives the
-/// string, and whether SMTPUTF8 stood behind it.
+/// string, and whether SMTPUTF8 stood behind it, which a string outside ASCII needs.
 pub(crate) fn verify_args(args: &[u8]) -> Result<(Text<'_>, bool), CommandError> {
     let text = utf8_args(args)?.trim_end_matches(' ');
     let (what, smtputf8) = match text.rsplit_once(' ') {
         Some((what, word)) if word.eq_ignore_ascii_case("SMTPUTF8") => {
             (what.trim_end_matches(' '), true)
         }
+        // It takes no value (RFC 6531 §3.7.4.2).
+        Some((_, word)) if strip_prefix_no_case(word, "SMTPUTF8=").is_some() => {
+            return Err(BAD_TEXT);
+        }
         _ => (text, false),
     };
     if what.is_empty() {
         return Err(NOBODY);
+    }
+    if !smtputf8 && !what.is_ascii() {
+        return Err(NEEDS_SMTPUTF8);
     }
     Ok((Text::parse(what).map_err(|_| BAD_TEXT)?, smtputf8))
 }
@@ -203,14 +212,15 @@ mod tests {
             ("user1 SMTPUTF8", "user1", true),
             ("John Doe  smtputf8 ", "John Doe", true),
             ("SMTPUTF8", "SMTPUTF8", false),
-            ("jürgen", "jürgen", false),
+            ("jürgen SMTPUTF8", "jürgen", true),
         ] {
             let (text, flag) = verify_args(args.as_bytes()).unwrap();
             assert_eq!((text.as_str(), flag), (what, smtputf8));
         }
-        for args in [&b""[..], b"  ", b" SMTPUTF8", b"a\x1b", b"\xff"] {
+        for args in [&b""[..], b"  ", b" SMTPUTF8", b"a\x1b", b"\xff", b"a smtputf8=1"] {
             assert_eq!(code(verify_args(args)), "501 5.5.4");
         }
+        assert_eq!(code(verify_args("jürgen".as_bytes())), "553 5.6.7");
     }
 
     #[test]

@@ -61,7 +61,7 @@ const REPEATED_PARAMETER: CommandError = CommandError::known(
 );
 /// RFC 6531 §4.2 registers X.6.7 for 550 and 553. §3.5 names 550 for MAIL; 553, "mailbox name not
 /// allowed", is given to both, for it says what is wrong.
-const NEEDS_SMTPUTF8: CommandError =
+pub(super) const NEEDS_SMTPUTF8: CommandError =
     CommandError::known(553, (6, 7), "Address needs SMTPUTF8", Violation::NeedsSmtpUtf8);
 
 /// What MAIL says (RFC 5321 §4.1.1.2): the start of a transaction.

@@ -76,23 +76,23 @@ fn a_refused_greeting_has_no_enhanced_code() {
     server.greeted().hold("C: EHLO bad.example.test\nS: 554 Refused by policy");
 }
 
-/// RFC 2034 §3: a client that did not say EHLO was not offered the extension
+/// ESC-06, RFC 2034 §4: "regardless of whether or not EHLO is employed by the client"
 #[test]
-fn a_client_that_said_helo_hears_no_enhanced_codes() {
+fn a_client_that_said_helo_hears_enhanced_codes_too() {
     Server::new().hold(
         r"S: 220
         C: NOOP
-        S: 250 Ok
+        S: 250 2.0.0 Ok
         C: HELO client.example.test
         S: 250
         C: XYZZY
-        S: 500 Command not recognized
+        S: 500 5.5.1 Command not recognized
         C: MAIL FROM:<a@client.example.test>
-        S: 250 Originator ok
+        S: 250 2.1.0 Originator ok
         C: RCPT TO:<nobody@example.test>
-        S: 550 No such user here
+        S: 550 5.1.1 No such user here
         C: QUIT
-        S: 221 Bye
+        S: 221 2.0.0 Bye
         S: <CLOSED>",
     );
 }

@@ -79,9 +79,9 @@ fn tls_makes_the_server_forget_what_was_said_in_clear() {
         r"C: STARTTLS
         S: 220
         C: RCPT TO:<user1@example.test>
-        S: 503 Bad sequence of commands
+        S: 503 5.5.1 Bad sequence of commands
         C: MAIL FROM:<a@client.example.test>
-        S: 503 Bad sequence of commands
+        S: 503 5.5.1 Bad sequence of commands
         C: EHLO client.example.test
         S: 250
         C: RCPT TO:<user1@example.test>

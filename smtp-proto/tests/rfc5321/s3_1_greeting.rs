@@ -89,7 +89,7 @@ fn helo_is_answered_with_one_line() {
         C: HELO client.example.test
         S: 250 mx.example.test
         C: NOOP
-        S: 250 Ok",
+        S: 250 2.0.0 Ok",
     );
 }
 

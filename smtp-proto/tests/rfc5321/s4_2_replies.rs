@@ -58,9 +58,9 @@ fn all_lines_of_a_reply_have_one_code_and_all_but_the_last_a_hyphen() {
     server.hold(
         r"S: 220
         C: HELP
-        S: 214-one
-        S: 214-two
-        S: 214 three",
+        S: 214-2.0.0 one
+        S: 214-2.0.0 two
+        S: 214 2.0.0 three",
     );
 }
 
