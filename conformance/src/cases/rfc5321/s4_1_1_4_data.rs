@@ -191,7 +191,7 @@ fn data_19(t: &Tester<'_>) -> Outcome {
     }
     let recipient = t.envelope(&mut s)?;
     s.ask("DATA").given("354")?;
-    s.send([&message.stuffed()[..], b"NOOP\r\nRSET\r\n"].concat());
+    s.send([&message.stuffed()[..], b"RSET\r\nNOOP\r\n"].concat());
     s.hear().given("25z")?;
     s.hear().must("250")?;
     s.hear().must("250")?;

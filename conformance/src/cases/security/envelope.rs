@@ -119,8 +119,12 @@ fn inj_08(t: &Tester<'_>) -> Outcome {
             continue;
         }
         let stored = t.arrived(recipient, &message.token)?;
-        if contains(&stored.octets, b"\nX-Evil") || contains(&stored.octets, b"\rX-Evil") {
+        if contains(&stored.octets, b"\nX-Evil") {
             return Err(mail.fail("the control character is a line break in the stored message"));
+        }
+        if contains(&stored.octets, b"\rX-Evil") {
+            let what = "stored with a bare CR, which some readers take for the end of a line";
+            return Err(mail.warn(what));
         }
         return Err(mail.warn("a control character in an address is accepted"));
     }
