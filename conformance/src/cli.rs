@@ -178,6 +178,12 @@ pub(crate) struct Told {
     /// The server trusts this machine: leave out the tests of strangers
     #[arg(long)]
     pub(crate) trusted: bool,
+    /// The server takes mail only after AUTH: sign in first; a run finds out by itself
+    #[arg(long)]
+    pub(crate) sign_in: bool,
+    /// The mailbox shows messages as they were received, without fields of the server's own
+    #[arg(long)]
+    pub(crate) as_received: bool,
     /// The server's process, whose memory may be watched
     #[arg(long, value_name = "N")]
     pub(crate) pid: Option<u32>,
@@ -336,6 +342,8 @@ impl Told {
         replace(&mut cooperation.pid, &self.pid);
         replace(&mut cooperation.log, &self.log);
         cooperation.trusted |= self.trusted;
+        cooperation.sign_in |= self.sign_in;
+        cooperation.as_received |= self.as_received;
         if let (Some(user), Some(password)) = (&self.user, &self.password) {
             let (user, password) = (user.clone(), password.clone());
             cooperation.credentials = Some(Credentials { user, password });

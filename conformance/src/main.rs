@@ -4,6 +4,7 @@
 
 mod cli;
 mod command_line;
+mod preflight;
 
 use clap::Parser;
 use cli::{Arguments, Colour, Command, Deny, Filters, Server};
@@ -16,18 +17,15 @@ use smtp_conformance::{
     report::{Document, Status, Subject, html, json, junit, text},
     runner::{self, Task},
     select::Selection,
-    session::{Heard, Session},
     target::Refused,
     tester::Run,
-    transcript::Transcript,
-    wire::{Target, TcpTarget},
 };
 use std::{
     fs,
     io::{self, IsTerminal, Write},
     path::Path,
     process::ExitCode,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 /// Why there is no verdict, in words: exit code 2.
@@ -133,7 +131,16 @@ fn judge(arguments: &Server) -> Result<u8, Stop> {
     let server = described.address.clone().ok_or(Refused::Nowhere)?;
     let own = arguments.told.i_run_this_server;
     let target = described.resolve(selection.profile, arguments.timeout, own)?;
-    let greeted = greet(&target, &selection, arguments.timeout)?;
+    let mut greeted = preflight::greet(&target, &selection, arguments.timeout)?;
+    let mut cooperation = described.cooperation;
+    if greeted.wants_auth && !cooperation.sign_in {
+        cooperation.sign_in = cooperation.credentials.is_some();
+        let remark = match cooperation.credentials {
+            Some(_) => "MAIL is refused with 530, so sessions sign in first",
+            None => "MAIL is refused with 530: give --user and --password to test more",
+        };
+        greeted.remarks.push(remark.into());
+    }
     let subject = Subject {
         server,
         greeting: greeted.greeting,
@@ -144,13 +151,14 @@ fn judge(arguments: &Server) -> Result<u8, Stop> {
     };
     let run = Run {
         target: Box::new(target),
-        cooperation: described.cooperation,
+        cooperation,
         patience: greeted.patience,
         pause: arguments.pause,
         port: selection.profile.port(),
         seed: subject.seed,
         strict: selection.profile.is_strict(),
     };
+    preflight::check_mailbox(&run)?;
     let began = Instant::now();
     let reports = run_with_bar(&run, &selection, &tasks, arguments);
     let mut document = Document::new(subject, reports, began.elapsed());
@@ -158,7 +166,7 @@ fn judge(arguments: &Server) -> Result<u8, Stop> {
         expected.apply(&mut document, Date::today());
     }
     tell(&document, arguments)?;
-    if !answers(&run) {
+    if !preflight::answers(&run) {
         let text = "after the run the server takes no connection, or says nothing: did it crash? \
                     Cases that could not connect are inconclusive";
         return Err(Stop(text.into()));
@@ -174,16 +182,6 @@ fn judge(arguments: &Server) -> Result<u8, Stop> {
     })
 }
 
-/// Whether the server greets a last session; one that a case brought down has not passed.
-fn answers(run: &Run) -> bool {
-    let Ok(wire) = run.target.connect(run.port) else { return false };
-    let patience = run.patience.max(FIRST_PATIENCE);
-    let mut session = Session::new(wire, Transcript::default(), 0, patience);
-    let greeted = session.hear().reply().is_some();
-    session.ask("QUIT").ignore();
-    greeted
-}
-
 fn read_expected(path: &Path) -> Result<Expected, Stop> {
     let failed = |error: &dyn std::fmt::Display| Stop(format!("{}: {error}", path.display()));
     let text = fs::read_to_string(path).map_err(|error| failed(&error))?;
@@ -194,47 +192,6 @@ fn read_expected(path: &Path) -> Result<Expected, Stop> {
 fn new_seed() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// What the first session found out.
-struct Greeted {
-    greeting: String,
-    remarks: Vec<String>,
-    patience: Duration,
-}
-
-/// The least time that the first session is given: a server without DNS asks it in vain.
-const FIRST_PATIENCE: Duration = Duration::from_secs(30);
-
-/// Opens a first session, to find out whether there is a server, and how slow it is: on a machine
-/// without DNS the first MAIL may take long.
-fn greet(target: &TcpTarget, selection: &Selection, patience: Duration) -> Result<Greeted, Stop> {
-    let port = selection.profile.port();
-    let wire =
-        target.connect(port).map_err(|e| Stop(format!("cannot connect to {port:?}: {e}")))?;
-    let first_patience = patience.max(FIRST_PATIENCE);
-    let mut session = Session::new(wire, Transcript::default(), 0, first_patience);
-    let greeting = match session.hear().heard() {
-        Heard::Reply(reply) => format!("{:03} {}", reply.code, reply.text(0)),
-        Heard::Closed => return Err(Stop("the server closed without a greeting".into())),
-        Heard::Silent => return Err(Stop("the server was silent; does it speak SMTP?".into())),
-    };
-    let hello = if port == smtp_conformance::wire::Port::Lmtp { "LHLO" } else { "EHLO" };
-    session.hello(hello).ignore();
-    let asked = Instant::now();
-    session.ask("MAIL FROM:<sender@client.example>").ignore();
-    let took = asked.elapsed();
-    session.ask("QUIT").ignore();
-    let mut greeted = Greeted { greeting, remarks: Vec::new(), patience };
-    if took > Duration::from_secs(2) {
-        greeted.patience = patience.max(2 * took);
-        greeted.remarks.push(format!(
-            "the first MAIL took {:.1} s (a server without DNS?); replies are waited for {:.0} s",
-            took.as_secs_f64(),
-            greeted.patience.as_secs_f64()
-        ));
-    }
-    Ok(greeted)
 }
 
 fn run_with_bar(

@@ -113,6 +113,8 @@ fn domain(greeting: &str) -> String {
 
 /// What the server says to three recipients.
 struct Recipients {
+    /// It takes MAIL only after AUTH, so nothing else was said.
+    wants_auth: bool,
     postmaster: Option<Reply>,
     unknown_address: String,
     unknown: Option<Reply>,
@@ -121,10 +123,11 @@ struct Recipients {
 
 impl Recipients {
     fn ask(session: &mut Session, domain: &str) -> Self {
-        session.ask("MAIL FROM:<sender@client.example>").ignore();
+        let wants_auth = session.ask("MAIL FROM:<sender@client.example>").is("530");
         let mut rcpt = |address: &str| session.ask(format!("RCPT TO:<{address}>")).reply().cloned();
         let unknown_address = format!("no-such-user-4711@{domain}");
         Self {
+            wants_auth,
             postmaster: rcpt(&format!("postmaster@{domain}")),
             unknown: rcpt(&unknown_address),
             foreign: rcpt(FOREIGN),
@@ -176,7 +179,7 @@ impl Server<'_> {
             writeln!(out, "recipients = []")?;
         }
         writeln!(out, "\n# An address in a local domain that does not exist.")?;
-        let refused = |reply: &Option<Reply>| reply.as_ref().is_some_and(|r| r.code / 100 == 5);
+        let refused = |reply: &Option<Reply>| reply.as_ref().is_some_and(|r| r.code / 10 == 55);
         let hash = if refused(&recipients.unknown) { "" } else { "# " };
         writeln!(out, "# The server said: {}", said(recipients.unknown.as_ref()))?;
         writeln!(out, "{hash}unknown = {}", string(&recipients.unknown_address))?;
@@ -192,6 +195,8 @@ impl Server<'_> {
         let auth = extensions.iter().any(|line| line.to_ascii_uppercase().starts_with("AUTH"));
         let offered = if auth { "offered" } else { "not offered here" };
         writeln!(out, "\n# For AUTH, which is {offered}.")?;
+        let hash = if recipients.wants_auth { "" } else { "# " };
+        writeln!(out, "{hash}sign_in = true    # MAIL is taken only after AUTH")?;
         writeln!(out, "# [credentials]\n# user = \"user1\"\n# password = \"secret1\"")?;
         writeln!(out, "\n# Where messages arrive: verdicts on what was stored need one of these.")?;
         writeln!(out, "# [mailbox.maildir]\n# \"user1@{domain}\" = \"/home/user1/Maildir\"")?;
@@ -232,6 +237,7 @@ mod tests {
             tls: "works",
             extensions: &[plain("AUTH PLAIN\nrecipients = []")],
             recipients: Recipients {
+                wants_auth: false,
                 postmaster: reply(evil),
                 unknown_address: "no\"body@example.test".into(),
                 unknown: reply("550 5.1.1 \"no\""),
@@ -256,6 +262,7 @@ mod tests {
             tls: "",
             extensions: &[],
             recipients: Recipients {
+                wants_auth: true,
                 postmaster: reply("450 later"),
                 unknown_address: "nobody@mx.example.test".into(),
                 unknown: reply("250 yes"),
@@ -266,5 +273,6 @@ mod tests {
         assert_eq!((described.lmtp, described.cooperation.unknown), (None, None));
         assert!(described.cooperation.recipients.is_empty());
         assert_eq!(described.cooperation.foreign.as_deref(), Some(FOREIGN));
+        assert!(described.cooperation.sign_in);
     }
 }

@@ -72,6 +72,12 @@ fn serve(mut stream: TcpStream, fault: Fault, down: &AtomicBool) -> Option<()> {
             }
             "RCPT" if mail => say("250 2.1.5 OK")?,
             "RCPT" => say("503 5.5.1 MAIL first")?,
+            "DATA" => {
+                say("354 go on")?;
+                while lines.next()?.ok()? != "." {}
+                mail = false;
+                say("250 2.0.0 lost")?;
+            }
             "RSET" => {
                 mail = false;
                 say("250 2.0.0 OK")?;
@@ -90,7 +96,7 @@ fn run(arguments: &[&str]) -> Output {
 /// Runs against a server with `fault`.
 fn judge(fault: Fault, arguments: &[&str]) -> Output {
     let address = server(fault).to_string();
-    let fixed = ["server", &address, "--recipient", "user1@example.test", "--timeout", "5"];
+    let fixed = ["server", &address, "--recipient", "user1@example.test"];
     run(&[&fixed, arguments].concat())
 }
 
@@ -144,7 +150,7 @@ fn a_failure_is_1_with_dialogue_place_requirement_and_reproducer() {
     assert!(text.contains("  required: MAIL, MAIL"), "{text}");
     let again = text.lines().find_map(|line| line.strip_prefix("  again:    ")).unwrap();
     assert!(again.starts_with("smtp-conformance server 127.0.0.1:"), "{again}");
-    assert!(again.ends_with(" --timeout 5 --only SEQ-05"), "{again}");
+    assert!(again.ends_with(" --recipient user1@example.test --only SEQ-05"), "{again}");
     let words: Vec<_> = again.split(' ').skip(1).collect();
     assert_eq!(code(&run(&words)), 1);
 }
@@ -196,6 +202,14 @@ fn a_server_that_a_case_brought_down_is_2() {
     let output = judge(Fault::Crash, &["--only", "SEQ-05"]);
     assert_eq!(code(&output), 2);
     assert!(stderr(&output).contains("did it crash?"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_mailbox_in_which_nothing_arrives_is_2() {
+    let nowhere = format!("user1@example.test={}", file("Maildir").display());
+    let output = judge(Fault::None, &["--only=SEQ-05", "--timeout=1", "--maildir", &nowhere]);
+    assert_eq!(code(&output), 2, "{}", stdout(&output));
+    assert!(stderr(&output).contains("not in its mailbox"), "{}", stderr(&output));
 }
 
 #[test]
