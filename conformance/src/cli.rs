@@ -1,21 +1,8 @@
 //! The arguments of the command line.
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::PossibleValue};
-use smtp_conformance::{
-    cooperation::{Credentials, Mailbox},
-    profile::Profile,
-    requirement::Level,
-    runner,
-    select::Selection,
-    target::Described,
-};
-use std::{
-    collections::BTreeMap,
-    fs,
-    num::NonZeroUsize,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use smtp_conformance::{profile::Profile, requirement::Level, runner, select::Selection};
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 /// Judges any SMTP server, black box, by the RFCs.
 #[derive(Debug, Parser)]
@@ -311,64 +298,6 @@ impl Filters {
             dos: self.dos,
             slow: self.slow,
         }
-    }
-}
-
-impl Told {
-    /// The file and the flags together.
-    ///
-    /// # Errors
-    /// The file cannot be read, in words.
-    pub(crate) fn described(&self) -> Result<Described, String> {
-        let mut all = match &self.target {
-            None => Described::default(),
-            Some(path) => {
-                let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-                let text = fs::read_to_string(path).map_err(|error| failed(&error))?;
-                let folder = path.parent().unwrap_or(Path::new(""));
-                Described::read(&text, folder).map_err(|error| failed(&error))?
-            }
-        };
-        replace(&mut all.address, &self.address);
-        replace(&mut all.implicit_tls, &self.implicit_tls);
-        replace(&mut all.submission, &self.submission);
-        replace(&mut all.lmtp, &self.lmtp);
-        let cooperation = &mut all.cooperation;
-        cooperation.recipients.extend(self.recipient.iter().cloned());
-        replace(&mut cooperation.unknown, &self.unknown);
-        replace(&mut cooperation.foreign, &self.foreign);
-        replace(&mut cooperation.failing, &self.failing);
-        replace(&mut cooperation.tls_name, &self.tls_name);
-        replace(&mut cooperation.pid, &self.pid);
-        replace(&mut cooperation.log, &self.log);
-        cooperation.trusted |= self.trusted;
-        cooperation.sign_in |= self.sign_in;
-        cooperation.as_received |= self.as_received;
-        if let (Some(user), Some(password)) = (&self.user, &self.password) {
-            let (user, password) = (user.clone(), password.clone());
-            cooperation.credentials = Some(Credentials { user, password });
-        }
-        if let Some(words) = &self.mailbox_command {
-            let words = words.split_whitespace().map(str::to_owned).collect();
-            cooperation.mailbox = Some(Mailbox::Command(words));
-        }
-        if !self.maildir.is_empty() {
-            let folders: BTreeMap<_, _> = self.maildir.iter().cloned().collect();
-            // A recipient whose mailbox is known exists.
-            for address in folders.keys() {
-                if !cooperation.recipients.contains(address) {
-                    cooperation.recipients.push(address.clone());
-                }
-            }
-            cooperation.mailbox = Some(Mailbox::Maildir(folders));
-        }
-        Ok(all)
-    }
-}
-
-fn replace<T: Clone>(old: &mut Option<T>, new: &Option<T>) {
-    if new.is_some() {
-        old.clone_from(new);
     }
 }
 

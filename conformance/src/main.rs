@@ -5,6 +5,7 @@
 mod cli;
 mod command_line;
 mod preflight;
+mod told;
 
 use clap::Parser;
 use cli::{Arguments, Colour, Command, Deny, Filters, Server};
