@@ -48,6 +48,8 @@ class Server:
     sign_in = False
     # Messages are stored as they came, without trace fields.
     as_received = False
+    # There is a recipient whose mail fails after it was taken.
+    has_failing = False
 
     def __init__(self, binaries, target):
         self.binaries = binaries
@@ -149,6 +151,8 @@ class Server:
         lines.append('tls_name = "mx.example.test"')
         if self.sign_in:
             lines += ["sign_in = true", f'submission = "127.0.0.1:{self.ports["address"]}"']
+        if self.has_failing:
+            lines.append(f'failing = "failing@{DOMAIN}"')
         if self.as_received:
             lines.append("as_received = true")
         if self.knows_its_users:
@@ -180,6 +184,7 @@ class Packaged(Server):
     """A server from Debian's packages, in an overlay: see `overlay`."""
 
     patience = PATIENCE_WITH_PACKAGES
+    has_failing = True
 
     def start(self):
         for tool in ("unshare", "apt-get"):
@@ -200,8 +205,10 @@ class Packaged(Server):
     def command(self):
         as_root = []
         if os.geteuid() != 0:
-            if subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode:
-                raise Missing("root, to mount an overlay file system")
+            try:
+                subprocess.run(["sudo", "-n", "true"], check=True, capture_output=True, timeout=10)
+            except (OSError, subprocess.SubprocessError):
+                raise Missing("root, to mount an overlay file system") from None
             as_root = ["sudo", "-n", "-E"]
         archives = self.shared / "archives" / self.name
         archives.mkdir(parents=True, exist_ok=True)
