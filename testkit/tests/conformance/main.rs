@@ -1,6 +1,8 @@
 //! The conformance suite in memory: against the driver, with TLS, AUTH and LMTP, and against the
 //! bare machine. No requirement is broken, in the default profile and to the letter.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
+
 mod target;
 
 use smtp_conformance::{
