@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::PossibleValue};
 use smtp_conformance::{profile::Profile, requirement::Level, runner, select::Selection};
-use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 /// Judges any SMTP server, black box, by the RFCs.
 #[derive(Debug, Parser)]
@@ -162,6 +162,9 @@ pub(crate) struct Told {
     /// A command that prints the messages of the address behind it as mbox; words split at spaces
     #[arg(long, value_name = "COMMAND")]
     pub(crate) mailbox_command: Option<String>,
+    /// Where to listen for what the server relays to the suite, in place of looking into mailboxes
+    #[arg(long, value_name = "IP:PORT", conflicts_with_all = ["mailbox_command", "maildir"])]
+    pub(crate) capture: Option<SocketAddr>,
     /// The server trusts this machine: leave out the tests of strangers
     #[arg(long)]
     pub(crate) trusted: bool,

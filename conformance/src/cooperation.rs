@@ -1,7 +1,7 @@
 //! What the operator of a server tells the suite, so that it can test more: `target.toml`.
 
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 /// What the operator tells. Everything may be missing; what then cannot be tested is listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,4 +60,7 @@ pub enum Mailbox {
     /// A command that prints the messages of a recipient, one behind the other, each with a line
     /// `From ` in front (mbox): run with the address as its only argument.
     Command(Vec<String>),
+    /// An address on which the suite listens for what the server relays to it; messages there have
+    /// left the server, so that nothing of final delivery is looked for.
+    Capture(SocketAddr),
 }

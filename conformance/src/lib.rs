@@ -6,6 +6,7 @@
 //! the other.
 #![forbid(unsafe_code)]
 
+pub mod capture;
 pub mod case;
 pub mod cases;
 pub mod cooperation;

@@ -1,6 +1,6 @@
 //! Looking for messages where they arrive.
 
-use crate::cooperation::Mailbox;
+use crate::{capture, cooperation::Mailbox};
 use std::{
     fs, io,
     path::Path,
@@ -24,6 +24,7 @@ pub fn messages(mailbox: &Mailbox, recipient: &str, token: &str) -> io::Result<V
             found
         }
         Mailbox::Command(words) => read_command(words, recipient)?,
+        Mailbox::Capture(address) => capture::messages(*address, recipient),
     };
     found.retain(|message| contains(message, token.as_bytes()));
     Ok(found)

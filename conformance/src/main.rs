@@ -11,7 +11,8 @@ use clap::Parser;
 use cli::{Arguments, Colour, Command, Deny, Filters, Server};
 use indicatif::{ProgressBar, ProgressStyle};
 use smtp_conformance::{
-    case,
+    capture, case,
+    cooperation::Mailbox,
     diff::Difference,
     expect::{Date, Expected},
     explain, probe,
@@ -159,6 +160,10 @@ fn judge(arguments: &Server) -> Result<u8, Stop> {
         seed: subject.seed,
         strict: selection.profile.is_strict(),
     };
+    if let Some(Mailbox::Capture(address)) = run.cooperation.mailbox {
+        capture::listen(address)
+            .map_err(|error| Stop(format!("cannot listen on {address}: {error}")))?;
+    }
     preflight::check_mailbox(&run)?;
     let began = Instant::now();
     let reports = run_with_bar(&run, &selection, &tasks, arguments);

@@ -45,6 +45,9 @@ impl Told {
             let words = words.split_whitespace().map(str::to_owned).collect();
             cooperation.mailbox = Some(Mailbox::Command(words));
         }
+        if let Some(address) = self.capture {
+            cooperation.mailbox = Some(Mailbox::Capture(address));
+        }
         if !self.maildir.is_empty() {
             let folders: BTreeMap<_, _> = self.maildir.iter().cloned().collect();
             // A recipient whose mailbox is known exists.
