@@ -273,7 +273,8 @@ fn trace_10(t: &Tester<'_>) -> Outcome {
 fn sent_to_failing(t: &Tester<'_>, reverse_path: &str) -> Result<Option<Stored>, Verdict> {
     t.mailbox()?;
     let failing = t.cooperation().failing.as_deref();
-    let failing = failing.ok_or_else(|| Verdict::NotTested("needs a failing recipient".into()))?;
+    let failing = failing
+        .ok_or_else(|| Verdict::NotTested("needs a recipient whose delivery fails".into()))?;
     let author = t.recipient()?;
     let token = t.token();
     let mut s = t.hello()?;
