@@ -41,7 +41,11 @@ pub(crate) enum Wrong {
 }
 
 /// Reads `<path>` from the front of `text`; gives what stands behind.
-pub(crate) fn path<'t>(server: &Server, text: &'t [u8], mail: bool) -> Result<(Address, &'t [u8]), Wrong> {
+pub(crate) fn path<'t>(
+    server: &Server,
+    text: &'t [u8],
+    mail: bool,
+) -> Result<(Address, &'t [u8]), Wrong> {
     let Some(inner) = text.strip_prefix(b"<") else {
         if server.has(F::NoBracketsCloses) {
             return Err(Wrong::Crash);
@@ -149,11 +153,8 @@ fn allowed_quoted(server: &Server, octet: u8) -> bool {
 
 fn unquoted<'t>(server: &Server, text: &'t [u8], to: &mut Address) -> Result<&'t [u8], Wrong> {
     let cut = |b: &u8| *b == b'@';
-    let end = if server.has(F::TwoAts) {
-        text.iter().rposition(cut)
-    } else {
-        text.iter().position(cut)
-    };
+    let end =
+        if server.has(F::TwoAts) { text.iter().rposition(cut) } else { text.iter().position(cut) };
     let end = end.unwrap_or(text.len());
     let local = &text[..end];
     let loose = server.has(F::LooseDots);
@@ -177,11 +178,12 @@ fn allowed_unquoted(server: &Server, octet: u8) -> bool {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | 0x80.. => true,
         b'@' => server.has(F::TwoAts),
         b' ' | b';' | b':' | b'(' | b')' | b'[' | b']' | b',' => {
-            server.has(F::ShellInSender) || server.has(F::PipeRecipients)
+            [F::ShellInSender, F::PipeRecipients, F::ExpandsAddress].iter().any(|&f| server.has(f))
         }
         0 => server.has(F::NulInAddress),
         ..b' ' | 0x7f => server.has(F::ControlInAddress),
-        b'"' | b'\\' | b'<' | b'>' => false,
+        b'\\' => server.has(F::ExpandsAddress),
+        b'"' | b'<' | b'>' => false,
         _ => true,
     }
 }

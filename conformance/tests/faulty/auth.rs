@@ -23,7 +23,10 @@ enum Stop {
 impl Session<'_> {
     pub(super) fn auth(&mut self, argument: &[u8]) -> Flow {
         let mut words = argument.split(|&b| b == b' ').filter(|word| !word.is_empty());
-        let mechanism = words.next().unwrap_or_default();
+        let mechanism = match words.next() {
+            None if self.has(F::AuthWithoutMechanism) => b"PLAIN",
+            word => word.unwrap_or_default(),
+        };
         let initial = words.next().map(<[u8]>::to_vec);
         if self.hello.is_none() {
             return self.say(503, "5.5.1", "EHLO first");
@@ -52,6 +55,9 @@ impl Session<'_> {
             b"PLAIN" => self.plain(initial),
             b"LOGIN" => self.login(initial),
             b"SCRAM-SHA-256" => self.scram(initial),
+            b"SCRAM-SHA-256-PLUS" if self.has(F::ScramPlusUnbound) => self.scram(initial),
+            b"CRAM-MD5" if self.has(F::CramInitial) => Err(Stop::Failed),
+            b"EXTERNAL" if self.has(F::AuthExternalForAll) => Ok(USER.into()),
             _ if self.has(F::AuthUnknown501) => {
                 return self.say(535, "5.7.8", "no");
             }
@@ -150,7 +156,7 @@ impl Session<'_> {
         if !authorize.is_empty() && authorize != user {
             return Err(Stop::Failed);
         }
-        self.check(&user.to_vec(), &password.to_vec())
+        self.check(user, password)
     }
 
     fn login(&mut self, initial: Option<Vec<u8>>) -> Result<String, Stop> {
@@ -171,13 +177,16 @@ impl Session<'_> {
             None => self.challenge(b"")?,
         };
         let first = String::from_utf8(first).map_err(|_| Stop::Failed)?;
-        let unchecked = self.has(F::ScramUnchecked);
+        let unchecked = self.has(F::ScramUnchecked) || self.has(F::ScramPlusUnbound);
         let mut parts = first.splitn(3, ',');
         let (flag, authorize, bare) = (parts.next(), parts.next(), parts.next());
         let (Some(flag), Some(authorize), Some(bare)) = (flag, authorize, bare) else {
             return Err(Stop::Failed);
         };
-        if !unchecked && (!["n", "y"].contains(&flag) || !(authorize.is_empty() || authorize.starts_with("a="))) {
+        if !unchecked
+            && (!["n", "y"].contains(&flag)
+                || !(authorize.is_empty() || authorize.starts_with("a=")))
+        {
             return Err(Stop::Failed);
         }
         let mut attributes = bare.split(',');
@@ -193,7 +202,7 @@ impl Session<'_> {
         let salt = hmac::sign(&key, user.as_bytes());
         let salt = &salt.as_ref()[..16];
         let rounds = if self.has(F::ScramFewIterations) { 1000 } else { 4096 };
-        let nonce = format!("{nonce}{:016x}", self.server.id() * 0x9e37_79b9_7f4a_7c15 % 0xffff_ffff_ffff);
+        let nonce = format!("{nonce}{:016x}", self.server.id().wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let server_first = format!("r={nonce},s={},i={rounds}", STANDARD.encode(salt));
         let last = self.challenge(server_first.as_bytes())?;
         let last = String::from_utf8(last).map_err(|_| Stop::Failed)?;

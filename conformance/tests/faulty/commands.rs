@@ -69,14 +69,16 @@ impl Session<'_> {
         };
         list(&size, false);
         list("PIPELINING", self.is_lmtp() && self.has(F::LmtpNoPipelining));
-        list("8BITMIME", self.has(F::NoEightBitMime));
+        let seven = self.has(F::NoEightBitMime) || self.has(F::EightBitCloses);
+        list("8BITMIME", seven);
         let utf8 = if self.has(F::SmtpUtf8Parameter) { "SMTPUTF8 yes" } else { "SMTPUTF8" };
         list(utf8, false);
         list("CHUNKING", self.has(F::BinaryWithoutChunking));
         list("BINARYMIME", self.has(F::BinaryUnlisted));
         list("DSN", false);
         list("ENHANCEDSTATUSCODES", false);
-        list("DELIVERBY", false);
+        let least = self.has(F::DeliverByLeast);
+        list(if least { "DELIVERBY 60" } else { "DELIVERBY" }, false);
         list("MT-PRIORITY", false);
         let rcptmax = if self.has(F::LimitsSyntax) { "many".into() } else { RCPTMAX.to_string() };
         list(&format!("LIMITS MAILMAX={MAILMAX} RCPTMAX={rcptmax}"), false);
@@ -85,12 +87,31 @@ impl Session<'_> {
         list("ETRN", self.is_lmtp() || (submission && !self.has(F::SubmissionEtrn)));
         let implicit = self.port == Port::ImplicitTls && self.has(F::ImplicitOffersStarttls);
         list("STARTTLS", secure && !self.has(F::StarttlsAgain) && !implicit);
-        list("AUTH PLAIN LOGIN SCRAM-SHA-256", !secure && !self.has(F::AuthInClear));
+        let mut auth = String::from("AUTH PLAIN LOGIN SCRAM-SHA-256");
+        if self.has(F::AuthExternalForAll) {
+            auth.push_str(" EXTERNAL");
+        }
+        if self.has(F::ScramPlusUnbound) {
+            auth.push_str(" SCRAM-SHA-256-PLUS");
+        }
+        if self.has(F::CramInitial) {
+            auth.push_str(" CRAM-MD5");
+        }
+        let clear = self.has(F::AuthInClear) || self.has(F::TlsKeepsAuth);
+        let no_auth = self.is_lmtp() || self.has(F::TlsRequiredNoAuth);
+        list(&auth, no_auth || (!secure && !clear));
         list("REQUIRETLS", !secure && !self.has(F::RequireTlsInClear));
         let future = "FUTURERELEASE 315360000 2036-01-01T00:00:00Z";
-        list(future, !submission && self.user.is_none());
+        list(future, !submission && self.user.is_none() && !self.has(F::HoldForStrangers));
         list("FROBNICATE", !self.has(F::UnregisteredKeyword));
         list("X_FAST!=YES", !self.has(F::BadKeyword));
+        if self.has(F::KeywordParameters) {
+            for line in &mut lines {
+                if ["8BITMIME", "PIPELINING", "CHUNKING", "STARTTLS"].contains(&line.as_str()) {
+                    line.push_str(" YES");
+                }
+            }
+        }
         lines
     }
 
@@ -169,6 +190,10 @@ impl Session<'_> {
         if utf8 && self.has(F::Utf8VrfyRefused) {
             return self.say(504, "5.5.4", "unknown parameter");
         }
+        let valued = argument.to_ascii_uppercase().windows(10).any(|w| w == b" SMTPUTF8=");
+        if valued && !self.has(F::SmtpUtf8Value) {
+            return self.say(501, "5.5.4", "SMTPUTF8 takes no value");
+        }
         if who.is_empty() && !self.has(F::VrfyWithoutArgument) {
             return self.say(501, "5.5.4", "who?");
         }
@@ -183,6 +208,9 @@ impl Session<'_> {
         }
         if self.has(F::RepliesWithNul) {
             return self.say(252, "2.1.5", "perhaps\0");
+        }
+        if self.has(F::VrfyDenies) {
+            return self.say(550, "5.1.1", "no such user");
         }
         if self.has(F::VrfyAlways250) {
             return self.say(250, "2.1.5", "<user1@example.test>");

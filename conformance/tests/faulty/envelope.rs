@@ -3,7 +3,7 @@
 use super::{
     address::{Address, Wrong, path, xtext},
     fault::Fault as F,
-    server::{DOMAIN, MAILMAX, RCPTMAX, SIZE},
+    server::{DOMAIN, MAILMAX, SIZE},
     session::{Flow, Session},
 };
 use smtp_conformance::wire::Port;
@@ -71,8 +71,8 @@ impl Session<'_> {
     ) -> Result<(Address, Vec<&'t [u8]>), Flow> {
         let mail = word == b"FROM:";
         let head = text.get(..word.len()).unwrap_or_default();
-        let same = head == word
-            || (head.eq_ignore_ascii_case(word) && !self.has(F::CaseSensitiveFrom));
+        let same =
+            head == word || (head.eq_ignore_ascii_case(word) && !self.has(F::CaseSensitiveFrom));
         if !same {
             if mail && self.has(F::MailWithoutFrom) {
                 return Ok((Address::default(), Vec::new()));
@@ -139,7 +139,8 @@ impl Session<'_> {
         if self.port == Port::Submission && self.user.is_none() && !self.has(F::SubmissionOpen) {
             return self.say(530, "5.7.0", "log in first");
         }
-        if !self.stream.is_secure() && self.has(F::TlsRequired) {
+        if !self.stream.is_secure() && (self.has(F::TlsRequired) || self.has(F::TlsRequiredNoAuth))
+        {
             return self.say(530, "5.7.0", "STARTTLS first");
         }
         let named = self.hello.as_ref().is_some_and(|hello| hello.name != b"client.example");
@@ -162,6 +163,12 @@ impl Session<'_> {
         if self.has(F::ShellInSender) && argument.windows(5).any(|w| w == b"sleep") {
             std::thread::sleep(std::time::Duration::from_secs(3));
         }
+        let elsewhere = !from.domain.eq_ignore_ascii_case(DOMAIN.as_bytes());
+        if (self.user.is_some() && elsewhere && self.has(F::OtherSenderCloses))
+            || (from.local.contains(&b'\'') && self.has(F::ApostropheCloses))
+        {
+            return Flow::Close;
+        }
         if from.is_null() && self.has(F::NullSenderRefused) {
             return self.say(550, "5.7.1", "who are you?");
         }
@@ -173,9 +180,10 @@ impl Session<'_> {
             }
         }
         let domain = &mail.from.domain;
-        let unqualified = domain.is_empty() && !mail.from.is_null();
-        if unqualified && !(self.port == Port::Submission && self.has(F::SubmissionUnqualified)) {
-            return self.say(553, "5.1.7", "a domain is wanted");
+        let unqualified = domain.is_empty() || self.is_dotless(domain);
+        let loose = self.port == Port::Submission && self.has(F::SubmissionUnqualified);
+        if unqualified && !mail.from.is_null() && !loose {
+            return self.say(553, "5.1.7", "a qualified domain is wanted");
         }
         if let Err(refusal) = self.eight_bit(&mail.from, mail.utf8, false) {
             return self.refuse(&refusal);
@@ -185,13 +193,17 @@ impl Session<'_> {
         self.say(250, "2.1.0", "sender taken")
     }
 
-    fn eight_bit(&self, address: &Address, utf8: bool, rcpt: bool) -> Result<(), Refusal> {
+    pub(super) fn eight_bit(
+        &self,
+        address: &Address,
+        utf8: bool,
+        rcpt: bool,
+    ) -> Result<(), Refusal> {
         if !address.is_eight_bit() {
             return Ok(());
         }
-        if (!utf8 && !self.has(F::EightBitAddress) && !(rcpt && self.has(F::Utf8RcptAnyway)))
-            || self.has(F::SmtpUtf8Refused)
-        {
+        let anyway = self.has(F::EightBitAddress) || (rcpt && self.has(F::Utf8RcptAnyway));
+        if !(utf8 || anyway) || self.has(F::SmtpUtf8Refused) {
             return Err(Refusal(553, "5.6.7", "SMTPUTF8 is needed for that"));
         }
         if std::str::from_utf8(&address.written).is_err() && !self.has(F::BadUtf8Accepted) {
@@ -254,152 +266,9 @@ impl Session<'_> {
         }
     }
 
-    fn judge(
-        &self,
-        mail: &Envelope,
-        address: &Address,
-        words: &[&[u8]],
-    ) -> Result<Recipient, Refusal> {
-        let mut recipient = Recipient {
-            address: address.clone(),
-            mailbox: None,
-            notify: Vec::new(),
-            original: None,
-        };
-        for word in words {
-            self.rcpt_parameter(&mut recipient, word)?;
-        }
-        if address.is_null() {
-            if self.has(F::NullRecipientAccepted) {
-                return Ok(recipient);
-            }
-            return Err(Refusal(501, "5.1.3", "a recipient is wanted"));
-        }
-        self.eight_bit(address, mail.utf8, true)?;
-        if self.has(F::RefusesRecipients) {
-            return Err(Refusal(450, "4.2.0", "try later"));
-        }
-        let most = match () {
-            () if self.has(F::FiftyRecipients) => 50,
-            () if self.has(F::NoRecipientLimit) => usize::MAX,
-            () => RCPTMAX,
-        };
-        if mail.recipients.len() >= most {
-            return Err(Refusal(452, "4.5.3", "too many recipients"));
-        }
-        let same = |other: &Recipient| other.address.written == address.written;
-        if self.has(F::SameRecipientRefused) && mail.recipients.iter().any(same) {
-            return Err(Refusal(550, "5.1.1", "named before"));
-        }
-        if self.has(F::ExpandsAddress) && address.written.starts_with(b"${run") {
-            std::thread::sleep(std::time::Duration::from_secs(3));
-        }
-        recipient.mailbox = self.route(mail, address)?;
-        Ok(recipient)
-    }
-
-    /// Where mail for `address` goes: a mailbox here, or away.
-    fn route(&self, mail: &Envelope, address: &Address) -> Result<Option<String>, Refusal> {
-        let (local, domain) = (&address.local[..], &address.domain[..]);
-        if domain.is_empty() {
-            let postmaster = if self.has(F::PostmasterCaseSensitive) {
-                local == b"postmaster"
-            } else {
-                local.eq_ignore_ascii_case(b"postmaster")
-            };
-            if postmaster && !self.has(F::PostmasterRefused) {
-                return Ok(Some("postmaster".into()));
-            }
-            let loose = self.has(F::UnqualifiedAccepted)
-                || (self.port == Port::Submission && self.has(F::SubmissionUnqualified));
-            if !loose {
-                return Err(Refusal(550, "5.1.3", "a domain is wanted"));
-            }
-        }
-        let own = if self.has(F::CaseSensitiveDomain) {
-            domain == DOMAIN.as_bytes()
-        } else {
-            domain.eq_ignore_ascii_case(DOMAIN.as_bytes())
-        };
-        let begins = domain.to_ascii_lowercase().starts_with(DOMAIN.as_bytes());
-        let suffix = self.has(F::SuffixDomain) && begins && !own;
-        let literal = self.has(F::LiteralIsLocal) && domain.starts_with(b"[");
-        let dotted = self.has(F::TrailingDotRelay) && domain.ends_with(b".");
-        let routed = self.has(F::SourceRouteRelay)
-            && address.route.as_ref().is_some_and(|r| r.eq_ignore_ascii_case(DOMAIN.as_bytes()));
-        let sender = self.has(F::SenderGrantsRelay)
-            && (mail.from.is_null() || mail.from.domain.eq_ignore_ascii_case(DOMAIN.as_bytes()));
-        let hacked = (local.contains(&b'%') && self.has(F::PercentHack))
-            || (address.quoted && local.contains(&b'@') && self.has(F::QuotedAt))
-            || (local.contains(&b'!') && self.has(F::BangPath));
-        let relays = suffix || literal || dotted || routed || sender || hacked;
-        if relays || (!own && !domain.is_empty() && self.has(F::OpenRelay)) {
-            return Ok(None);
-        }
-        if !own && !domain.is_empty() {
-            if self.user.is_some() {
-                return Ok(None);
-            }
-            return Err(Refusal(550, "5.7.1", "no relaying"));
-        }
-        let odd = local.iter().any(|b| b"|/$;".contains(b)) || local.starts_with(b".");
-        if odd && self.has(F::PipeRecipients) {
-            return Ok(None);
-        }
-        if address.quoted && self.has(F::QuotedLocalDiffers) {
-            return Err(Refusal(550, "5.1.1", "no such user"));
-        }
-        if self.has(F::PostmasterCaseSensitive)
-            && local.eq_ignore_ascii_case(b"postmaster")
-            && local != b"postmaster"
-        {
-            return Err(Refusal(550, "5.1.1", "no such user"));
-        }
-        match self.server.mailbox(local) {
-            Some(mailbox) => Ok(Some(mailbox)),
-            None if self.has(F::AcceptsUnknown) => Ok(None),
-            None => Err(Refusal(550, "5.1.1", "no such user")),
-        }
-    }
-
-    fn rcpt_parameter(&self, to: &mut Recipient, word: &[u8]) -> Result<(), Refusal> {
-        let (key, value) = split(word);
-        match (&key[..], value) {
-            (b"NOTIFY", Some(value)) if !self.has(F::NotifyRefused) => {
-                let text = String::from_utf8_lossy(value).to_uppercase();
-                to.notify = text.split(',').map(str::to_owned).collect();
-                let known = |n: &String| {
-                    ["NEVER", "SUCCESS", "FAILURE", "DELAY"].contains(&n.as_str())
-                };
-                if !to.notify.iter().all(known) && !self.has(F::DsnAnything) {
-                    return Err(SYNTAX);
-                }
-                let never = to.notify.iter().any(|n| n == "NEVER");
-                if never && to.notify.len() > 1 && !self.has(F::NotifyNeverSuccess) {
-                    return Err(SYNTAX);
-                }
-                Ok(())
-            }
-            (b"ORCPT", Some(value)) => {
-                let at = value.iter().position(|&b| b == b';');
-                let (kind, address) = value.split_at(at.unwrap_or(value.len()));
-                let address = address.get(1..).unwrap_or_default();
-                let decoded = self.decode(address);
-                let good = !kind.is_empty() && !address.is_empty() && decoded.is_some();
-                if !good && !self.has(F::OrcptAnything) {
-                    return Err(SYNTAX);
-                }
-                let control = decoded.as_ref().is_some_and(|d| d.iter().any(|b| *b < b' '));
-                if control && !self.has(F::XtextIntoHeader) {
-                    return Err(SYNTAX);
-                }
-                to.original = Some(decoded.unwrap_or_default());
-                Ok(())
-            }
-            (b"NOTIFY" | b"ORCPT", _) => Err(SYNTAX),
-            _ if self.has(F::UnknownRcptParameter) => Ok(()),
-            _ => Err(UNKNOWN),
-        }
+    /// A domain of one label, where mail is submitted (RFC 6409 §4.2).
+    pub(super) fn is_dotless(&self, domain: &[u8]) -> bool {
+        self.port == Port::Submission && !domain.contains(&b'.') && !domain.starts_with(b"[")
     }
 
     pub(super) fn decode(&self, text: &[u8]) -> Option<Vec<u8>> {

@@ -1,7 +1,7 @@
-//! The parameters of MAIL.
+//! The parameters of MAIL and RCPT.
 
 use super::{
-    envelope::{Envelope, Refusal, SYNTAX, UNKNOWN, split},
+    envelope::{Envelope, Recipient, Refusal, SYNTAX, UNKNOWN, split},
     fault::Fault as F,
     session::Session,
 };
@@ -57,6 +57,7 @@ impl Session<'_> {
                 let good = number.len() == 1 && number.bytes().all(|b| b.is_ascii_digit());
                 if good || self.has(F::PriorityAnything) { Ok(()) } else { Err(SYNTAX) }
             }
+            (b"RET" | b"ENVID", None) if self.has(F::DsnWithoutValue) => Ok(()),
             (b"BODY" | b"SMTPUTF8" | b"AUTH" | b"RET" | b"ENVID" | b"BY" | b"MT-PRIORITY", _) => {
                 Err(SYNTAX)
             }
@@ -127,7 +128,9 @@ impl Session<'_> {
                 && !text.starts_with('+')
         } else {
             // As text, dates compare as dates.
-            text.len() >= 20 && text.as_bytes().get(10) == Some(&b'T') && text < "2036-01-01T00:00:00Z"
+            text.len() >= 20
+                && text.as_bytes().get(10) == Some(&b'T')
+                && text <= "2036-01-01T00:00:00Z"
         };
         if good && !twice { Ok(()) } else { Err(SYNTAX) }
     }
@@ -145,5 +148,45 @@ impl Session<'_> {
         let positive = !time.starts_with('-') && digits.bytes().any(|b| b != b'0');
         let returns = mode.starts_with('R') && !self.has(F::DeliverByZero);
         if good && (positive || !returns) { Ok(()) } else { Err(SYNTAX) }
+    }
+
+    pub(super) fn rcpt_parameter(&self, to: &mut Recipient, word: &[u8]) -> Result<(), Refusal> {
+        let (key, value) = split(word);
+        match (&key[..], value) {
+            (b"NOTIFY", Some(value)) if !self.has(F::NotifyRefused) => {
+                let text = String::from_utf8_lossy(value).to_uppercase();
+                to.notify = text.split(',').map(str::to_owned).collect();
+                let known =
+                    |n: &String| ["NEVER", "SUCCESS", "FAILURE", "DELAY"].contains(&n.as_str());
+                if !to.notify.iter().all(known) && !self.has(F::DsnAnything) {
+                    return Err(SYNTAX);
+                }
+                let never = to.notify.iter().any(|n| n == "NEVER");
+                if never && to.notify.len() > 1 && !self.has(F::NotifyNeverSuccess) {
+                    return Err(SYNTAX);
+                }
+                Ok(())
+            }
+            (b"ORCPT", Some(value)) => {
+                let at = value.iter().position(|&b| b == b';');
+                let (kind, address) = value.split_at(at.unwrap_or(value.len()));
+                let address = address.get(1..).unwrap_or_default();
+                let decoded = self.decode(address);
+                let good = !kind.is_empty() && !address.is_empty() && decoded.is_some();
+                if !good && !self.has(F::OrcptAnything) {
+                    return Err(SYNTAX);
+                }
+                let control = decoded.as_ref().is_some_and(|d| d.iter().any(|b| *b < b' '));
+                if control && !self.has(F::XtextIntoHeader) {
+                    return Err(SYNTAX);
+                }
+                to.original = Some(decoded.unwrap_or_default());
+                Ok(())
+            }
+            (b"NOTIFY" | b"ORCPT", None) if self.has(F::DsnWithoutValue) => Ok(()),
+            (b"NOTIFY" | b"ORCPT", _) => Err(SYNTAX),
+            _ if self.has(F::UnknownRcptParameter) => Ok(()),
+            _ => Err(UNKNOWN),
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! A connection in memory: two pipes, one each way. A write arrives as one read.
+//! A connection in memory: two pipes, one each way. A write arrives as one read, unless it is long.
 
 use smtp_conformance::wire::{Received, Wire};
 use std::{
@@ -14,9 +14,16 @@ struct Pipe {
     changed: Condvar,
 }
 
+/// Octets of one read.
+const READ: usize = 16 << 10;
+/// Octets that the server may have written and nobody has read.
+const UNREAD: usize = 1 << 20;
+
 #[derive(Default)]
 struct State {
     writes: VecDeque<Vec<u8>>,
+    /// Octets in them.
+    waiting: usize,
     /// The writer says no more.
     finished: bool,
     /// Nobody reads any more.
@@ -48,6 +55,8 @@ impl End {
         let mut state = self.input.lock();
         loop {
             if let Some(octets) = state.writes.pop_front() {
+                state.waiting -= octets.len();
+                self.input.changed.notify_all();
                 return Some(octets);
             }
             if state.finished {
@@ -65,11 +74,29 @@ impl End {
         if state.deaf || state.finished {
             return false;
         }
-        if !octets.is_empty() {
-            state.writes.push_back(octets.to_vec());
+        for piece in octets.chunks(READ) {
+            state.writes.push_back(piece.to_vec());
         }
+        state.waiting += octets.len();
         self.output.changed.notify_all();
         true
+    }
+
+    /// Whether far more came than has been read.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.input.lock().waiting > UNREAD / 4
+    }
+
+    /// Waits until most of what was written is read; false if that takes longer than `patience`.
+    pub(crate) fn drain(&mut self, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        let mut state = self.output.lock();
+        while state.waiting > UNREAD && !state.deaf {
+            let Some(left) = deadline.checked_duration_since(Instant::now()) else { return false };
+            let waited = self.output.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        !state.deaf
     }
 }
 
@@ -78,6 +105,7 @@ impl Drop for End {
         self.output.lock().finished = true;
         self.output.changed.notify_all();
         self.input.lock().deaf = true;
+        self.input.changed.notify_all();
     }
 }
 

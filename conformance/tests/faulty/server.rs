@@ -22,7 +22,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
 };
@@ -53,6 +53,7 @@ pub(crate) struct Server {
     /// For the server that serves one at a time.
     serial: Mutex<()>,
     ids: AtomicU64,
+    dead: AtomicBool,
 }
 
 impl Server {
@@ -64,6 +65,11 @@ impl Server {
     /// A number that it has not given before.
     pub(crate) fn id(&self) -> u64 {
         self.ids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// It takes no connection any more.
+    pub(crate) fn dies(&self) {
+        self.dead.store(true, Ordering::Relaxed);
     }
 
     /// Where its mailboxes are.
@@ -89,7 +95,7 @@ impl Faulty {
     pub(crate) fn new(fault: Option<Fault>, root: PathBuf) -> Self {
         let tls = tls_config(fault == Some(Fault::SniRefused));
         let (serial, ids) = (Mutex::default(), AtomicU64::new(1));
-        Self(Arc::new(Server { fault, root, tls, serial, ids }))
+        Self(Arc::new(Server { fault, root, tls, serial, ids, dead: AtomicBool::new(false) }))
     }
 
     /// What its operator tells the suite.
@@ -116,12 +122,15 @@ impl Faulty {
 
 impl Target for Faulty {
     fn connect(&self, port: Port) -> io::Result<Box<dyn Wire>> {
+        if self.0.dead.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
         let (client, own) = connection();
         let server = Arc::clone(&self.0);
         thread::Builder::new().stack_size(256 << 10).spawn(move || {
             let one_at_a_time = server.has(Fault::ServesOneAtATime);
-            let _turn = one_at_a_time
-                .then(|| server.serial.lock().unwrap_or_else(PoisonError::into_inner));
+            let _turn =
+                one_at_a_time.then(|| server.serial.lock().unwrap_or_else(PoisonError::into_inner));
             Session::new(&server, Stream::new(own), port).run();
         })?;
         Ok(Box::new(ClientEnd::new(client)))
@@ -154,12 +163,11 @@ fn certificate() -> Option<CertifiedKey> {
 fn tls_config(one_name: bool) -> Arc<ServerConfig> {
     static KEY: OnceLock<Arc<CertifiedKey>> = OnceLock::new();
     let key = KEY.get_or_init(|| Arc::new(certificate().expect("a certificate")));
-    let mut config =
-        ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("versions that the provider has")
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(OneName(Arc::clone(key), one_name)));
+    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions that the provider has")
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(OneName(Arc::clone(key), one_name)));
     // Each handshake is judged on its own.
     config.send_tls13_tickets = 0;
     Arc::new(config)

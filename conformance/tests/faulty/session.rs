@@ -116,7 +116,12 @@ impl<'s> Session<'s> {
     }
 
     fn greet(&mut self) {
-        let code = if self.has(F::GreetsWith250) { 250 } else { 220 };
+        let code = match () {
+            () if self.has(F::GreetsWith250) => 250,
+            () if self.has(F::Greets554Closes) => 554,
+            () if self.has(F::Greets521Serves) => 521,
+            () => 220,
+        };
         let status = if self.has(F::EnhancedInGreeting) { "2.0.0" } else { "" };
         let protocol = if self.is_lmtp() { "LMTP" } else { "ESMTP" };
         if self.has(F::GreetsWithoutDomain) {
@@ -131,6 +136,9 @@ impl<'s> Session<'s> {
     /// One command.
     fn next(&mut self) -> Flow {
         let Some((line, long)) = self.line() else { return Flow::Close };
+        if self.has(F::Greets554Closes) {
+            return Flow::Close;
+        }
         if self.has(F::DropsPipelined) {
             self.stream.unread.clear();
         }
@@ -246,6 +254,10 @@ impl<'s> Session<'s> {
             b"EXPN" | b"TURN" | b"SEND" | b"SOML" | b"SAML" => {
                 self.say(502, "5.5.1", "not implemented")
             }
+            b"POST" if self.has(F::HttpTransaction) => {
+                self.hello = Some(Hello { name: b"http.example".to_vec(), extended: false });
+                self.unknown(line)
+            }
             b"GET" | b"POST" | b"HEAD" | b"PUT" | b"CONNECT" | b"OPTIONS"
                 if !self.has(F::HttpGoesOn) =>
             {
@@ -260,10 +272,9 @@ impl<'s> Session<'s> {
         if self.has(F::UnknownCommandCloses) {
             return Flow::Close;
         }
-        for (fault, octets) in [
-            (F::FourDigitCodes, &b"5000 5.5.1 unknown\r\n"[..]),
-            (F::Code650, b"650 unknown\r\n"),
-        ] {
+        for (fault, octets) in
+            [(F::FourDigitCodes, &b"5000 5.5.1 unknown\r\n"[..]), (F::Code650, b"650 unknown\r\n")]
+        {
             if self.has(fault) {
                 self.stream.unsent.extend_from_slice(octets);
                 return Flow::On;
@@ -316,6 +327,9 @@ impl<'s> Session<'s> {
         }
         if self.has(F::EnhancedMismatch) && code >= 400 {
             return format!("2{}", &status[1..]);
+        }
+        if self.has(F::EnhancedZeros) {
+            return status.replace('.', ".0");
         }
         if self.has(F::EnhancedGeneric) {
             return format!("{}.0.0", code / 100);

@@ -71,7 +71,12 @@ impl Stream {
 
     /// Waits for more octets; false when there will be none.
     pub(crate) fn fill(&mut self) -> bool {
+        let had = self.unsent.len();
         self.flush();
+        // Who says much and hears nothing is not served to the end.
+        if had > 0 && !self.end.drain(IDLE) && self.end.is_behind() {
+            return false;
+        }
         self.fill_within(IDLE)
     }
 

@@ -35,6 +35,7 @@ fn ends(session: &Session<'_>) -> Vec<Vec<u8>> {
         (F::NelDotNel, b"\xc2\x85.\xc2\x85"),
         (F::VtDotVt, b"\x0b.\x0b"),
     ];
+
     let mut all: Vec<Vec<u8>> = vec![b"\r\n.\r\n".to_vec()];
     all.extend(one.iter().filter(|(f, _)| session.has(*f)).map(|(_, end)| end.to_vec()));
     if session.has(F::AnyDotLine) {
@@ -59,9 +60,7 @@ impl Session<'_> {
         let refusal = match &self.mail {
             None => Some("MAIL first"),
             Some(mail) if mail.aborted => Some("MAIL first"),
-            Some(mail) if mail.spoilt => {
-                (!self.has(F::BdatErrorOpens)).then_some("RSET first")
-            }
+            Some(mail) if mail.spoilt => (!self.has(F::BdatErrorOpens)).then_some("RSET first"),
             Some(mail) if mail.binary && !self.has(F::BinaryByData) => Some("BDAT is wanted"),
             Some(mail) if mail.chunked && !self.has(F::DataAfterBdat) => Some("BDAT is wanted"),
             Some(mail) if mail.recipients.is_empty() => {
@@ -115,6 +114,17 @@ impl Session<'_> {
             let before = raw.len();
             raw.extend(chunk);
             self.filter(&mut raw);
+            if self.has(F::EightBitCloses) && !raw.is_ascii() {
+                return End::Gone;
+            }
+            if let Some(size) = declared.filter(|_| self.has(F::SizeEnds)) {
+                let size = usize::try_from(size).unwrap_or(usize::MAX).saturating_add(2);
+                if size > 2 && raw.len() >= size {
+                    self.stream.unread = raw.split_off(size);
+                    *text = raw.split_off(2);
+                    return End::Dot;
+                }
+            }
             let from = if self.has(F::SplitDotMissed) && before > front.len() {
                 before
             } else {
@@ -123,6 +133,7 @@ impl Session<'_> {
             let found = ends
                 .iter()
                 .filter_map(|end| find(&raw[from..], end).map(|at| (from + at, end)))
+                .filter(|(at, _)| !(self.has(F::CrHidesEnd) && raw[..*at].ends_with(b"\r")))
                 .min_by_key(|(at, end)| (*at, usize::MAX - end.len()));
             if let Some((at, end)) = found {
                 let mut rest = raw.split_off(at + end.len());
@@ -135,16 +146,8 @@ impl Session<'_> {
                 *text = raw.split_off(front.len().min(raw.len()));
                 return End::Dot;
             }
-            if let Some(size) = declared.filter(|_| self.has(F::SizeEnds)) {
-                let size = usize::try_from(size).unwrap_or(usize::MAX).saturating_add(2);
-                if size > 2 && raw.len() >= size {
-                    self.stream.unread = raw.split_off(size);
-                    *text = raw.split_off(2);
-                    return End::Dot;
-                }
-            }
-            let long = raw.split(|&b| b == b'\n').any(|line| line.len() > 4000);
-            if long && self.has(F::LongLinesClose) {
+            let long = |raw: &[u8]| raw.split(|&b| b == b'\n').any(|line| line.len() > 4000);
+            if self.has(F::LongLinesClose) && long(&raw) {
                 return End::Gone;
             }
             if raw.len() > SIZE * 11 / 10 {
@@ -272,6 +275,9 @@ impl Session<'_> {
         }
         let octets = self.stream.take(size);
         let Some(mail) = &mut self.mail else {
+            if self.has(F::BdatErrorOpens) {
+                self.mail = Some(Envelope { spoilt: true, ..Envelope::default() });
+            }
             return octets.map_or(Flow::Close, |_| self.say(503, "5.5.1", "MAIL first"));
         };
         let Some(mut octets) = octets else {

@@ -1,0 +1,56 @@
+//! What the faulty server cannot show, and why.
+
+use crate::faulty::fault::Fault;
+
+/// Cases that no fault fails.
+pub(crate) const UNPROVEN: &[(&str, &str)] = &[
+    ("TLS-12", "rustls has no TLS 1.0 and 1.1 that it could do wrong"),
+    ("XCL-02", "the tester is a stranger to the faulty server, and XCLIENT is for those it trusts"),
+    ("SEC-INJ-05", "the faulty server keeps no log"),
+];
+
+/// Cases that do not concern the server as long as it has no fault.
+pub(crate) const ONLY_FOR_A_FAULT: &[&str] = &[
+    "CONN-09", "CONN-10", "VRFY-04", "VRFY-06", "DATA-18", "BMIME-04", "AUTH-15", "AUTH-20",
+    "AUTH-22", "AUTH-24", "FR-03", "DBY-04",
+];
+
+/// Faults that no case sees.
+pub(crate) const UNSEEN: &[(Fault, &str)] = &[
+    (Fault::MailBeforeEhlo, "servers that take MAIL without EHLO are common; EHLO-17 passes both"),
+    (Fault::NoRecipientLimit, "a limit that is not enforced harms nobody (RFC 9422 section 3)"),
+    (Fault::MailMaxMore, "a limit that is not enforced harms nobody (RFC 9422 section 3)"),
+    (Fault::LoopNever, "a loop needs a second server; DATA-16 judges that 60 hops are none"),
+    (Fault::BdatErrorCloses, "hanging up is one way to be done with a chunk of unknown length"),
+    (Fault::ManyChunksClose, "hanging up is one way to bound what chunks cost"),
+    (
+        Fault::BufferUnbounded,
+        "what a server keeps shows in its memory, and this one has no process",
+    ),
+];
+
+/// Faults that were added for a case that no other fault failed.
+pub(crate) const MADE_FOR_A_CASE: &[Fault] = &[
+    Fault::Greets554Closes,
+    Fault::Greets521Serves,
+    Fault::VrfyDenies,
+    Fault::TlsRequiredNoAuth,
+    Fault::HttpTransaction,
+    Fault::OtherSenderCloses,
+    Fault::HoldForStrangers,
+    Fault::DeliverByLeast,
+    Fault::ApostropheCloses,
+    Fault::AuthExternalForAll,
+    Fault::ScramPlusUnbound,
+    Fault::CramInitial,
+    Fault::KeywordParameters,
+    Fault::AuthWithoutMechanism,
+    Fault::EightBitCloses,
+    Fault::DsnWithoutValue,
+    Fault::SuccessDsnAlways,
+    Fault::CrHidesEnd,
+    Fault::EnhancedZeros,
+];
+
+/// Cases that wait for minutes; they are not run here.
+pub(crate) const TAKES_MINUTES: &[&str] = &["CONN-11", "SEC-DOS-07"];
