@@ -15,8 +15,18 @@ pub(crate) enum Kind {
     Slow,
 }
 
-/// Faults that show only in what comes in one segment or in one time, which such transports change.
-pub(crate) const NEEDS_ONE_SEGMENT: &[Fault] = &[];
+/// Faults that show only where several commands come in one segment, which is cut here; and the last,
+/// by which a chopped command is so wrong that nothing can be said.
+pub(crate) const NEEDS_ONE_SEGMENT: &[Fault] = &[
+    Fault::MergesReplies,
+    Fault::OutOfOrder,
+    Fault::HoldsReplies,
+    Fault::OneRcptReply,
+    Fault::RunsInjected,
+    Fault::RunsInjectedLines,
+    Fault::GluesHalfLine,
+    Fault::WholeLinesOnly,
+];
 
 /// Octets of a write that are cut.
 const CHOPPED: usize = 200;
