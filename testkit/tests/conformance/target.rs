@@ -1,13 +1,6 @@
 //! The driver and the bare machine as targets of the conformance suite, in memory and in virtual
 //! time: where the suite listens for a second to hear nothing, no time passes.
 
-use testkit::{
-    bare::Bare,
-    clock::VirtualRuntime,
-    line::Line,
-    memory::{MemoryStream, pair},
-    policy::Policy,
-};
 use smtp_conformance::wire::{Port, Received, Target, Wire};
 use smtp_driver::{NewHandler, Peer, Service, serve};
 use smtp_proto::server::ServerConfig;
@@ -19,6 +12,13 @@ use std::{
     sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
+};
+use testkit::{
+    bare::Bare,
+    clock::VirtualRuntime,
+    line::Line,
+    memory::{MemoryStream, pair},
+    policy::Policy,
 };
 
 /// Serves each connection of the suite by the driver, with one policy.
