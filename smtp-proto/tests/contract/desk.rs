@@ -1,6 +1,5 @@
 //! A machine, what its peer has sent, and the questions an embedder has in hand.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::expect_used, clippy::panic, reason = "this is how a test fails")]
 
 use fuzz_properties::embedder::{self, Answer, Question};

@@ -1,0 +1,124 @@
+//! Questions and their answers: whose they are, and how long they count.
+
+use crate::{
+    ENVELOPE, MINUTE,
+    desk::{Desk, Seen, config},
+};
+use fuzz_properties::embedder::Answer;
+use smtp_proto::{CloseReason, Need, Timer, wire::Refused};
+use std::time::Duration;
+
+#[test]
+fn a_token_fits_no_other_connection() {
+    let (mut one, mut two) = (Desk::after(config(|_| {}), ""), Desk::after(config(|_| {}), ""));
+    one.says("MAIL FROM:<>\r\n");
+    two.says("MAIL FROM:<>\r\n");
+    let (of_one, of_two) = (one.asked("mail"), two.asked("mail"));
+    assert!(!of_one.is_waiting(&two.machine));
+    assert!(!two.answer(of_one, Answer::Yes), "stale on the other connection");
+    assert!(two.codes().is_empty());
+    assert!(two.answer(of_two, Answer::Yes));
+    assert_eq!(two.codes(), [250]);
+}
+
+#[test]
+fn a_token_is_stale_after_its_timeout_and_the_peer_has_been_answered() {
+    let mut desk = Desk::after(config(|_| {}), "");
+    desk.says("MAIL FROM:<>\r\n");
+    let question = desk.asked("mail");
+    desk.pass(2 * MINUTE - Duration::from_micros(1));
+    assert!(question.is_waiting(&desk.machine));
+    desk.pass(Duration::from_micros(1));
+    assert!(!question.is_waiting(&desk.machine));
+    assert!(!desk.answer(question, Answer::Yes));
+    assert_eq!(desk.output(), "451 4.3.0 Local error, try again later\r\n");
+    assert!(matches!(desk.poll(), Seen::Need(Need::Input)));
+    desk.says(ENVELOPE);
+    assert!(matches!(desk.run(), Seen::Need(Need::Input)));
+    assert_eq!(desk.codes(), [250, 250], "nothing of the late question is left");
+}
+
+#[test]
+fn the_end_of_input_leaves_open_questions_valid() {
+    let mut desk = Desk::after(config(|_| {}), "");
+    desk.says("MAIL FROM:<>\r\n");
+    let question = desk.asked("mail");
+    desk.machine.handle_eof();
+    assert!(matches!(desk.poll(), Seen::Need(Need::Decision)));
+    assert!(desk.answer(question, Answer::Yes));
+    assert!(matches!(desk.run(), Seen::Closed(CloseReason::Eof)));
+    assert_eq!(desk.told, ["Reset(Closed)"]);
+    assert_eq!(desk.codes(), [250]);
+}
+
+#[test]
+fn a_disconnect_makes_later_questions_stale_and_leaves_earlier_ones() {
+    let mut desk = Desk::after(config(|limits| limits.decisions_in_flight = 8), "MAIL FROM:<>\r\n");
+    desk.says("RCPT TO:<a@d.example>\r\nRCPT TO:<b@d.example>\r\nRCPT TO:<c@d.example>\r\n");
+    let (first, second, third) = (desk.asked("rcpt"), desk.asked("rcpt"), desk.asked("rcpt"));
+    assert!(desk.answer(second, Answer::Disconnect));
+    assert!(!desk.answer(third, Answer::Yes));
+    assert!(desk.codes().is_empty(), "the first is still undecided");
+    assert!(matches!(desk.poll(), Seen::Need(Need::Decision)));
+    assert!(desk.answer(first, Answer::Yes));
+    assert!(matches!(desk.run(), Seen::Closed(CloseReason::Refused)));
+    assert_eq!(desk.codes(), [250, 554]);
+}
+
+#[test]
+fn once_closed_every_token_is_stale_and_every_call_is_harmless() {
+    let mut desk = Desk::after(config(|_| {}), "");
+    desk.says("MAIL FROM:<>\r\n");
+    let question = desk.asked("mail");
+    let mut timeouts = 0;
+    while !matches!(desk.run(), Seen::Closed(_)) {
+        let at = desk.machine.poll_timeout().expect("a silent peer is sent away");
+        desk.now = at;
+        desk.machine.handle_timeout(at);
+        timeouts += 1;
+    }
+    assert_eq!(timeouts, 2, "the decision, then the command");
+    assert!(!desk.answer(question, Answer::Yes));
+    assert_eq!(desk.codes(), [451, 421]);
+    desk.machine.handle_eof();
+    desk.machine.shutdown(&Refused::SHUTTING_DOWN);
+    desk.machine.release();
+    assert!(!desk.machine.discard_body(&Refused::CONTENT));
+    desk.pass(600 * MINUTE);
+    desk.says("NOOP\r\n");
+    assert!(matches!(desk.run(), Seen::Closed(CloseReason::Timeout(Timer::Command))));
+    assert_eq!((desk.output().as_str(), desk.machine.poll_timeout()), ("", None));
+}
+
+#[test]
+fn replies_leave_in_command_order_whatever_the_order_of_answers() {
+    let mut desk = Desk::after(config(|limits| limits.decisions_in_flight = 8), "MAIL FROM:<>\r\n");
+    desk.says("RCPT TO:<a@d.example>\r\nRCPT TO:<>\r\nRCPT TO:<b@d.example>\r\n");
+    let first = desk.asked("rcpt");
+    assert!(matches!(desk.poll(), Seen::Told(event) if event.starts_with("Violation")));
+    let second = desk.asked("rcpt");
+    assert!(desk.answer(second, Answer::No));
+    assert_eq!(desk.codes(), []);
+    assert!(desk.answer(first, Answer::Yes));
+    assert_eq!(desk.codes(), [250, 501, 550]);
+}
+
+#[test]
+fn the_recipient_limit_counts_undecided_recipients_and_waits() {
+    let mut desk = Desk::after(
+        config(|limits| {
+            limits.recipients = 0; // raised to 100
+            limits.decisions_in_flight = 8;
+        }),
+        &format!("MAIL FROM:<>\r\n{}", "RCPT TO:<a@d.example>\r\n".repeat(99)),
+    );
+    desk.says("RCPT TO:<x@d.example>\r\nRCPT TO:<y@d.example>\r\n");
+    let hundredth = desk.asked("rcpt");
+    assert!(matches!(desk.poll(), Seen::Need(Need::Decision)), "no early 452");
+    assert!(desk.answer(hundredth, Answer::No));
+    let again = desk.asked("rcpt");
+    assert!(desk.answer(again, Answer::Yes));
+    desk.says("RCPT TO:<z@d.example>\r\n");
+    assert!(matches!(desk.run(), Seen::Need(Need::Input)));
+    assert_eq!(desk.codes(), [550, 250, 452]);
+}
