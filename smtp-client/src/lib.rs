@@ -1,0 +1,2 @@
+//! Sends mail well, on any runtime.
+#![forbid(unsafe_code)]
