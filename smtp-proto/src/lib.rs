@@ -85,9 +85,11 @@ extern crate alloc;
 extern crate std;
 
 pub mod body;
+pub mod client;
 pub mod ext;
 mod limits;
 mod line;
+mod misuse;
 mod secret;
 pub mod server;
 mod status;
@@ -98,9 +100,10 @@ mod violation;
 pub mod wire;
 
 pub use limits::Limits;
+pub use misuse::Misuse;
 pub use secret::Secret;
 pub use status::{Class, EnhancedCode};
-pub use step::{CloseReason, Need, Step};
+pub use step::{CloseReason, Need, Start, Step};
 pub use time::Instant;
 pub use timer::{Timeouts, Timer};
 pub use violation::{SyntaxFault, Violation};

@@ -18,8 +18,9 @@ pub enum Need {
     /// No question is open. Write what `poll_transmit` has, then read more. A partial line may be
     /// left unread: offer it again, with what follows.
     Input,
-    /// A question is open: answer it, or wait for its timer. This is the back-pressure.
-    /// Reading ahead is allowed; moving what was offered is not.
+    /// The next move is yours. Server: a question is open; answer it, or wait for its timer. This
+    /// is the back-pressure: reading ahead is allowed, moving what was offered is not. Client:
+    /// nothing is awaited; give a command, the next octets of a body, or a response.
     Decision,
     /// The output is over its mark, or must drain before TLS. Write before going on; do not read.
     Flush,
@@ -45,4 +46,20 @@ pub enum CloseReason {
     Residue,
     /// The TLS handshake failed.
     Abandoned,
+    /// Client: the server answered 421, or nobody had asked it: it closes (RFC 5321 §3.8).
+    Unavailable,
+    /// Client: what the server sent is no reply, not one that may follow this command, or too long:
+    /// who stands where is not known any more.
+    Unintelligible,
+    /// Client: you gave up in the middle of a body.
+    Aborted,
+}
+
+/// Whether the stream is inside TLS when the machine starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Start {
+    /// In clear text.
+    Plain,
+    /// Inside TLS, as on port 465 (RFC 8314 §3.3).
+    Tls,
 }

@@ -13,6 +13,9 @@ pub enum Timer {
     Data,
     /// You owe an answer.
     Decision,
+    /// The server owes a reply; [`client::Timeouts`](crate::client::Timeouts) has one bound for each
+    /// command.
+    Reply,
     /// You owe the end of a TLS handshake.
     Handshake,
     /// The peer must take our output. Partial writes do not renew it.

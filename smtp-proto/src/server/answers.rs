@@ -3,12 +3,13 @@
 use super::{
     connection::ServerConnection,
     decision::{Pending, Stale, Ticket, op},
-    event::{Aborted, Event, Framing, ResetCause},
+    event::{Aborted, Event, ResetCause},
     phase::Trigger,
     questions::Kind,
 };
 use crate::{
     CloseReason,
+    body::Framing,
     ext::{self, Extensions, Offer},
     line::LineReader,
     status::EnhancedCode,

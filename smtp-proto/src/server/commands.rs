@@ -4,12 +4,13 @@ use super::{
     config::Mode,
     connection::{Asked, ServerConnection},
     decision::Pending,
-    event::{Aborted, AuthAborted, Event, Framing, ResetCause},
+    event::{Aborted, AuthAborted, Event, ResetCause},
     phase::{Phase, Trigger},
     questions::Kind,
 };
 use crate::{
     CloseReason, Secret, Step,
+    body::Framing,
     line::Line,
     status::EnhancedCode,
     violation::{SyntaxFault, Violation},

@@ -15,15 +15,6 @@ pub enum Mode {
     Lmtp,
 }
 
-/// Whether the stream is inside TLS when the machine starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Start {
-    /// In clear text.
-    Plain,
-    /// Inside TLS, as on port 465 (RFC 8314 §3.3).
-    Tls,
-}
-
 /// What becomes of a bare CR or LF in a message. None of them ever ends a message: only
 /// `CRLF . CRLF` does, and that is not configurable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -2,7 +2,7 @@
 
 use super::{
     commands::TOO_MANY_ERRORS,
-    config::{ServerConfig, Start},
+    config::ServerConfig,
     deadlines::Deadlines,
     decision::{Pending, op},
     event::{Aborted, AuthAborted, Event, ResetCause},
@@ -13,7 +13,7 @@ use super::{
     session::Session,
 };
 use crate::{
-    CloseReason, Instant, Need, Step, Timer,
+    CloseReason, Instant, Need, Start, Step, Timer,
     ext::{Extensions, Offer},
     line::{Line, LineReader},
     violation::Violation,

@@ -2,6 +2,7 @@
 
 use super::decision::{Pending, op};
 use crate::{
+    body::Framing,
     secret::Secret,
     violation::Violation,
     wire::{Base64, Hello, HelloName, Mail, Mechanism, Rcpt, Text, Verb},
@@ -119,15 +120,6 @@ pub enum Event<'b> {
     Violation(Violation),
     /// QUIT, already answered.
     Quit,
-}
-
-/// How the octets of a message are framed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Framing {
-    /// DATA: to the line with one dot.
-    Dot,
-    /// BDAT: by counts (RFC 3030).
-    Chunked,
 }
 
 /// Why a body ended before its end, or was refused at it by the machine.

@@ -4,13 +4,13 @@ use super::{
     commands::SUCCESS,
     config::{BareLineEnding, Mode},
     connection::ServerConnection,
-    event::{Aborted, Event, Framing, ResetCause},
+    event::{Aborted, Event, ResetCause},
     phase::{Phase, Trigger},
     questions::Kind,
 };
 use crate::{
     CloseReason, Need, Step,
-    body::{DotReader, Piece, TextLines},
+    body::{DotReader, Framing, Piece, TextLines},
     violation::Violation,
     wire::Refused,
 };

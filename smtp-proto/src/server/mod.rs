@@ -25,8 +25,9 @@ mod phase;
 mod questions;
 mod session;
 
-pub use config::{BareLineEnding, Mode, ServerConfig, ServerConfigBuilder, Start};
+pub use config::{BareLineEnding, Mode, ServerConfig, ServerConfigBuilder};
 pub use connection::ServerConnection;
 pub use decision::{Pending, Stale, op};
-pub use event::{Aborted, AuthAborted, Event, Framing, ResetCause};
+pub use crate::{body::Framing, step::Start};
+pub use event::{Aborted, AuthAborted, Event, ResetCause};
 pub use session::Session;

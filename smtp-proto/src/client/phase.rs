@@ -1,0 +1,136 @@
+//! The states of a connection and every transition between them, in one table.
+//!
+//! A command moves the connection when it is given, to where it will be if the server says yes; so
+//! the next command of a group can be given before the reply to the first. A reply that says no
+//! moves it to where it then stands. A command that has no row in the table for a state is
+//! [`Misuse::NotNow`](crate::Misuse::NotNow).
+
+use Phase::*;
+use Trigger::*;
+
+/// Where a connection stands once the commands given so far have succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The server has not been told who we are.
+    Fresh,
+    /// No transaction is open.
+    Ready,
+    /// A transaction without a recipient.
+    Mail,
+    /// A transaction with recipients.
+    Envelope,
+    /// DATA was given.
+    Data,
+    /// 354 came: the octets of the message are wanted.
+    Dot,
+    /// Between two BDATs of one message.
+    Chunks,
+    /// DATA or a BDAT was refused: the message cannot be completed (RFC 3030 §2).
+    Failed,
+    /// An AUTH exchange runs.
+    Auth,
+    /// STARTTLS was given.
+    StartTls,
+    /// STARTTLS was accepted.
+    Upgrade,
+    /// The TLS handshake is running.
+    Handshake,
+    /// QUIT was given.
+    Quitting,
+    /// Over.
+    Closed,
+}
+
+/// What can move a connection from one state to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trigger {
+    // Commands.
+    Hello,
+    StartTlsCommand,
+    AuthCommand,
+    MailCommand,
+    Rcpt,
+    DataCommand,
+    Bdat,
+    BdatLast,
+    EndBody,
+    Rset,
+    Noop,
+    Quit,
+    // Replies.
+    HelloRefused,
+    StartTlsAccepted,
+    StartTlsRefused,
+    Drained,
+    Established,
+    AuthEnded,
+    MailRefused,
+    BodyWanted,
+    /// DATA was granted although no recipient was: the dot line has been sent.
+    NobodyWanted,
+    DataRefused,
+    ChunkRefused,
+    Close,
+}
+
+/// A row: in these states, this trigger leads there; `None` stays.
+struct Row {
+    from: &'static [Phase],
+    on: Trigger,
+    to: Option<Phase>,
+}
+
+const fn row(from: &'static [Phase], on: Trigger, to: Phase) -> Row {
+    Row { from, on, to: Some(to) }
+}
+
+const fn stay(from: &'static [Phase], on: Trigger) -> Row {
+    Row { from, on, to: None }
+}
+
+/// Every transition.
+#[rustfmt::skip]
+const TABLE: &[Row] = &[
+    row(&[Fresh, Ready],                   Hello,            Ready),
+    row(&[Ready],                          HelloRefused,     Fresh),
+    stay(&[Fresh, Ready, Mail, Envelope, Failed], Noop),
+    row(&[Ready, Mail, Envelope, Chunks, Failed], Rset,      Ready),
+    row(&[Fresh, Ready, Mail, Envelope, Chunks, Failed], Quit, Quitting),
+
+    row(&[Ready],                          StartTlsCommand,  StartTls),
+    row(&[StartTls],                       StartTlsAccepted, Upgrade),
+    row(&[StartTls],                       StartTlsRefused,  Ready),
+    row(&[Upgrade],                        Drained,          Handshake),
+    row(&[Handshake],                      Established,      Fresh),
+
+    row(&[Ready],                          AuthCommand,      Auth),
+    row(&[Auth],                           AuthEnded,        Ready),
+
+    row(&[Ready],                          MailCommand,      Mail),
+    row(&[Mail, Envelope],                 MailRefused,      Ready),
+    row(&[Chunks],                         MailRefused,      Failed),
+    stay(&[Ready, Data, Failed, Quitting], MailRefused),
+    row(&[Mail, Envelope],                 Rcpt,             Envelope),
+
+    row(&[Envelope],                       DataCommand,      Data),
+    row(&[Data],                           BodyWanted,       Dot),
+    row(&[Data],                           NobodyWanted,     Ready),
+    row(&[Data],                           DataRefused,      Failed),
+    row(&[Dot],                            EndBody,          Ready),
+
+    row(&[Envelope, Chunks],               Bdat,             Chunks),
+    row(&[Envelope, Chunks],               BdatLast,         Ready),
+    row(&[Envelope, Chunks, Failed],       ChunkRefused,     Failed),
+    stay(&[Ready, Mail, Quitting],         ChunkRefused),
+
+    row(&[Fresh, Ready, Mail, Envelope, Data, Dot, Chunks, Failed, Auth, StartTls, Upgrade,
+          Handshake, Quitting, Closed],    Close,            Closed),
+];
+
+impl Phase {
+    /// Where `on` leads from here; `None` if it has no row.
+    pub(super) fn next(self, on: Trigger) -> Option<Self> {
+        let row = TABLE.iter().find(|row| row.on == on && row.from.contains(&self))?;
+        Some(row.to.unwrap_or(self))
+    }
+}
