@@ -1,2 +1,5 @@
 //! Sends mail well, on any runtime.
 #![forbid(unsafe_code)]
+
+pub mod resolve;
+pub mod runtime;

@@ -1,0 +1,8 @@
+//! smol.
+
+mod dns;
+
+pub use dns::DnsRuntime;
+
+/// Name servers asked on smol.
+pub type Dns = crate::resolve::Dns<DnsRuntime>;
