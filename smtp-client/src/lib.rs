@@ -1,5 +1,6 @@
 //! Sends mail well, on any runtime.
 #![forbid(unsafe_code)]
 
+pub mod mx;
 pub mod resolve;
 pub mod runtime;

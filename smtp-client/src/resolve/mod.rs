@@ -21,10 +21,8 @@ pub trait Resolver: Send + Sync {
     ///
     /// # Errors
     /// [`ResolveError`]; an empty list means the same as [`ResolveError::NoData`].
-    fn mx(
-        &self,
-        domain: &Domain<'_>,
-    ) -> impl Future<Output = Result<Vec<Mx>, ResolveError>> + Send;
+    fn mx(&self, domain: &Domain<'_>)
+    -> impl Future<Output = Result<Vec<Mx>, ResolveError>> + Send;
 
     /// The addresses of `host`, in the order in which to try them (RFC 5321 §5.1).
     ///

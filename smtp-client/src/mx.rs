@@ -1,0 +1,257 @@
+//! From a recipient's domain to the hosts that take its mail (RFC 5321 §5, RFC 7505).
+//!
+//! Ports are no matter of the DNS: the caller adds 25, or another.
+
+use crate::resolve::{Mx, Outage, ResolveError, Resolver};
+use futures_util::future::join_all;
+use smtp_proto::{
+    Class, EnhancedCode,
+    wire::{AddressLiteral, Domain, HelloName, Host},
+};
+use std::{
+    collections::HashSet,
+    net::{IpAddr, Ipv4Addr},
+};
+use thiserror::Error;
+
+/// A host that may take the mail, with the addresses to try, in their order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NextHop {
+    /// Its name, to verify it and for logs. It may have an underscore.
+    pub host: Host<'static>,
+    /// That of its MX record; 0 if there was none.
+    pub preference: u16,
+    /// At least one.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// Finds next hops: who is asking, and how far to go.
+///
+/// RFC 5321 §5.1 allows limits on what is tried. Without them, a stranger's zone could have one
+/// message knock at thousands of doors.
+#[derive(Clone, Debug)]
+pub struct Routing {
+    /// Names under which this host takes mail. MX records that name it are cut, with all that are
+    /// not preferred to them.
+    pub own_names: Vec<Domain<'static>>,
+    /// Addresses at which this host takes mail. They cut in the same way.
+    pub own_addresses: Vec<IpAddr>,
+    /// MX hosts whose addresses are asked for. 16 are more than any large provider has.
+    pub max_hosts: usize,
+    /// Addresses of each host. 8 leave four to each family.
+    pub max_addresses_per_host: usize,
+    /// Addresses in all. 32 are four full hosts.
+    pub max_addresses: usize,
+}
+
+impl Default for Routing {
+    fn default() -> Self {
+        Self {
+            own_names: Vec::new(),
+            own_addresses: Vec::new(),
+            max_hosts: 16,
+            max_addresses_per_host: 8,
+            max_addresses: 32,
+        }
+    }
+}
+
+/// Why mail cannot go to a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum NoRoute {
+    /// The domain does not exist, or has neither MX nor address records (RFC 5321 §5.1).
+    #[error("no such domain")]
+    NoDomain,
+    /// It has U-labels that are none, or an address literal of an unknown kind.
+    #[error("not a domain of the Internet")]
+    NotInternet,
+    /// Its owner says that it takes no mail (RFC 7505). Who checks the domain of a sender answers
+    /// 5.7.27 instead of this code (RFC 7505 §4.2).
+    #[error("the domain does not accept mail")]
+    NullMx,
+    /// The best host for it is this host, which does not think so (RFC 5321 §5.1).
+    #[error("mail for the domain loops back to this host")]
+    Loop,
+    /// It has MX records, and no host among them has an address (RFC 5321 §5.1).
+    #[error("no host that takes the domain's mail can be found")]
+    NoUsableHost,
+    /// It may be known later.
+    #[error(transparent)]
+    Temporary(#[from] Outage),
+}
+
+impl NoRoute {
+    /// Its enhanced status code (RFC 3463); the class says whether to try again.
+    #[must_use]
+    pub const fn code(&self) -> EnhancedCode {
+        match self {
+            Self::NoDomain | Self::NotInternet => const { code(Class::Permanent, 1, 2) },
+            Self::NullMx => const { code(Class::Permanent, 1, 10) },
+            Self::Loop => const { code(Class::Permanent, 4, 6) },
+            Self::NoUsableHost => const { code(Class::Permanent, 4, 4) },
+            Self::Temporary(_) => const { code(Class::Transient, 4, 3) },
+        }
+    }
+}
+
+/// A constant of three good numbers, or the build fails.
+const fn code(class: Class, subject: u16, detail: u16) -> EnhancedCode {
+    match EnhancedCode::new(class, subject, detail) {
+        Some(code) => code,
+        None => unreachable!(),
+    }
+}
+
+impl Routing {
+    /// The hosts that take mail for `destination`, in the order in which to try them. At least one.
+    ///
+    /// Hosts of equal preference are shuffled by `seed`, which should be a fresh random number for
+    /// each call; equal seeds give equal orders (RFC 5321 §5.1: "MUST randomize them").
+    ///
+    /// A domain that has MX records is never tried at its own addresses. A host whose addresses are
+    /// not known now is passed over if another has some.
+    ///
+    /// # Errors
+    /// [`NoRoute`].
+    pub async fn next_hops<R: Resolver>(
+        &self,
+        resolver: &R,
+        destination: &Host<'_>,
+        seed: u64,
+    ) -> Result<Vec<NextHop>, NoRoute> {
+        let domain = match destination {
+            Host::Domain(domain) => in_ascii(domain)?,
+            Host::Literal(literal) => return self.at_literal(literal),
+        };
+        let (records, unusable) = match resolver.mx(&domain).await {
+            Ok(records) if !records.is_empty() => (records, NoRoute::NoUsableHost),
+            Ok(_) | Err(ResolveError::NoData) => (implicit(&domain), NoRoute::NoDomain),
+            Err(ResolveError::NoDomain) => return Err(NoRoute::NoDomain),
+            Err(ResolveError::Temporary(outage)) => return Err(outage.into()),
+        };
+        let exchangers = self.exchangers(records, seed)?;
+        let questions = exchangers.iter().map(|exchanger| resolver.addresses(&exchanger.name));
+        let answers = join_all(questions).await;
+        self.hops(exchangers.into_iter().zip(answers).collect(), unusable)
+    }
+
+    /// The hosts to ask the addresses of, in their order.
+    fn exchangers(&self, mut records: Vec<Mx>, seed: u64) -> Result<Vec<Exchanger>, NoRoute> {
+        if records.iter().all(|record| record.exchange == ".") {
+            return Err(NoRoute::NullMx);
+        }
+        let own = records.iter().filter(|record| self.is_own_name(&record.exchange));
+        if let Some(own) = own.map(|record| record.preference).min() {
+            records.retain(|record| record.preference < own);
+            if records.is_empty() {
+                return Err(NoRoute::Loop);
+            }
+        }
+        fastrand::Rng::with_seed(seed).shuffle(&mut records);
+        records.sort_by_key(|record| record.preference);
+        let mut seen = HashSet::new();
+        let usable = records.into_iter().filter_map(Exchanger::new);
+        Ok(usable
+            .filter(|exchanger| seen.insert(exchanger.name.as_str().to_ascii_lowercase()))
+            .take(self.max_hosts)
+            .collect())
+    }
+
+    /// The hosts with the addresses that were found; `unusable` if there are none.
+    fn hops(&self, mut found: Vec<Found>, unusable: NoRoute) -> Result<Vec<NextHop>, NoRoute> {
+        let own = found.iter().filter(|(_, answer)| {
+            answer.iter().flatten().any(|address| self.is_own_address(*address))
+        });
+        if let Some(own) = own.map(|(exchanger, _)| exchanger.preference).min() {
+            found.retain(|(exchanger, _)| exchanger.preference < own);
+            if found.is_empty() {
+                return Err(NoRoute::Loop);
+            }
+        }
+        let mut none = unusable;
+        let mut left = self.max_addresses;
+        let mut hops = Vec::with_capacity(found.len());
+        for (Exchanger { name, preference }, answer) in found {
+            match answer {
+                Ok(mut addresses) => {
+                    addresses.truncate(self.max_addresses_per_host.min(left));
+                    left -= addresses.len();
+                    if !addresses.is_empty() {
+                        hops.push(NextHop { host: Host::Domain(name), preference, addresses });
+                    }
+                }
+                Err(ResolveError::Temporary(outage)) => none = outage.into(),
+                Err(ResolveError::NoDomain | ResolveError::NoData) => {}
+            }
+        }
+        if hops.is_empty() { Err(none) } else { Ok(hops) }
+    }
+
+    /// RFC 5321 §4.1.3: an address literal is the host to go to.
+    fn at_literal(&self, literal: &AddressLiteral<'_>) -> Result<Vec<NextHop>, NoRoute> {
+        let address = match *literal {
+            AddressLiteral::V4(address) => IpAddr::V4(address),
+            AddressLiteral::V6(address) => IpAddr::V6(address),
+            AddressLiteral::General { .. } => return Err(NoRoute::NotInternet),
+        };
+        if self.is_own_address(address) {
+            return Err(NoRoute::Loop);
+        }
+        let host = Host::Literal(address.into());
+        Ok(vec![NextHop { host, preference: 0, addresses: vec![address] }])
+    }
+
+    fn is_own_name(&self, exchange: &str) -> bool {
+        let name = without_dot(exchange);
+        self.own_names.iter().any(|own| own.as_str().eq_ignore_ascii_case(name))
+    }
+
+    fn is_own_address(&self, address: IpAddr) -> bool {
+        self.own_addresses.iter().any(|own| own.to_canonical() == address.to_canonical())
+    }
+}
+
+/// A host that an MX record names.
+struct Exchanger {
+    name: Domain<'static>,
+    preference: u16,
+}
+
+/// A host, and what its addresses are.
+type Found = (Exchanger, Result<Vec<IpAddr>, ResolveError>);
+
+impl Exchanger {
+    /// `None` if no host can have the name of the record. One that looks like an address is not
+    /// looked up: some resolvers would take it for one.
+    fn new(Mx { preference, exchange }: Mx) -> Option<Self> {
+        let name = without_dot(&exchange);
+        if name.parse::<Ipv4Addr>().is_ok() {
+            return None;
+        }
+        // The rule for names in HELO, for the underscores that hosts of the field have.
+        match HelloName::parse(name).ok()?.host() {
+            Host::Domain(name) => Some(Self { name: name.clone().into_static(), preference }),
+            Host::Literal(_) => None,
+        }
+    }
+}
+
+/// RFC 5321 §5.1: without MX records, "an implicit MX RR, with a preference of 0, pointing to that
+/// host".
+fn implicit(domain: &Domain<'_>) -> Vec<Mx> {
+    vec![Mx { preference: 0, exchange: domain.as_str().into() }]
+}
+
+fn without_dot(name: &str) -> &str {
+    name.strip_suffix('.').unwrap_or(name)
+}
+
+/// The domain with A-labels for its U-labels (RFC 5891 §5).
+fn in_ascii(domain: &Domain<'_>) -> Result<Domain<'static>, NoRoute> {
+    if domain.is_ascii() {
+        return Ok(domain.clone().into_static());
+    }
+    let ascii = idna::domain_to_ascii(domain.as_str()).map_err(|_| NoRoute::NotInternet)?;
+    Domain::parse(&ascii).map(Domain::into_static).map_err(|_| NoRoute::NotInternet)
+}
