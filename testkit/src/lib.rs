@@ -5,6 +5,7 @@
 //! - [`dialogue`]: sessions written as `C:` and `S:` lines, and what runs them.
 //! - [`mod@line`]: the client's end of a dialogue: a stream in virtual time, or a socket.
 //! - [`mailbox`]: a folder that takes messages.
+//! - `dns`, with the feature of that name: a name server on loopback.
 //! - [`tls`]: throw-away certificates.
 //! - [`policy`]: one small mail policy, for the driver and for the bare machine.
 //! - [`bare`]: the machine without a driver, as the other end of a dialogue.
@@ -15,6 +16,8 @@
 pub mod bare;
 pub mod clock;
 pub mod dialogue;
+#[cfg(feature = "dns")]
+pub mod dns;
 pub mod line;
 pub mod mailbox;
 pub mod memory;
