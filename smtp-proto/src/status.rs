@@ -51,6 +51,31 @@ impl EnhancedCode {
         Some(Self { class, subject, detail })
     }
 
+    /// A code `4.subject.detail`.
+    pub const fn transient(subject: u8, detail: u8) -> Self {
+        Self { class: Class::Transient, subject: subject as u16, detail: detail as u16 }
+    }
+
+    /// A code `5.subject.detail`.
+    pub const fn permanent(subject: u8, detail: u8) -> Self {
+        Self { class: Class::Permanent, subject: subject as u16, detail: detail as u16 }
+    }
+
+    /// The code at the start of the text of a reply line, and what follows it and its space.
+    ///
+    /// RFC 2034 §4: `status-code ::= class "." subject "." detail`, `class ::= "2" / "4" / "5"`,
+    /// `subject ::= 1*3digit`, `detail ::= 1*3digit`.
+    pub(crate) fn split(text: &[u8]) -> Option<(Self, &[u8])> {
+        let end = text.iter().position(|b| matches!(b, b' ' | b'\t')).unwrap_or(text.len());
+        let (code, rest) = text.split_at(end);
+        let [class, b'.', code @ ..] = code else { return None };
+        let class = Class::of(u16::from(class.checked_sub(b'0')?) * 100)?;
+        let mut parts = code.split(|&b| b == b'.').map(number);
+        let code = Self::new(class, parts.next()??, parts.next()??)?;
+        let rest = rest.get(1..).unwrap_or_default();
+        parts.next().is_none().then_some((code, rest))
+    }
+
     /// A code whose class is that of a basic code, for replies written here.
     pub(crate) const fn of(code: u16, subject: u16, detail: u16) -> Self {
         let class = match Class::of(code) {
@@ -81,4 +106,12 @@ impl fmt::Display for EnhancedCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}.{}", self.class.digit(), self.subject, self.detail)
     }
+}
+
+/// The value of one to three digits.
+fn number(digits: &[u8]) -> Option<u16> {
+    if !(1..=3).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    Some(digits.iter().fold(0, |n, digit| n * 10 + u16::from(digit - b'0')))
 }

@@ -1,6 +1,9 @@
 //! Message octets on their way out: line endings checked, dots stuffed, nothing copied.
 
-use super::Framing;
+use super::{
+    Framing,
+    scan::{bare, dot_line, next_pair},
+};
 
 /// What becomes of a bare CR or LF in a message that is sent (RFC 5321 §2.3.8: neither may leave).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -34,27 +37,44 @@ pub struct Encoder {
     framing: Framing,
     line_endings: LineEndings,
     eight_bit: bool,
+    /// What left last was CRLF, or nothing has left yet.
+    at_line_start: bool,
+    /// A CR that ended the input is held back.
+    held_cr: bool,
 }
 
 impl Encoder {
     /// An encoder for one message. With [`Framing::Dot`] a dot at the start of a line is doubled
     /// (§4.5.2); `eight_bit` lets octets over 127 pass.
     pub fn new(framing: Framing, line_endings: LineEndings, eight_bit: bool) -> Self {
-        Self { framing, line_endings, eight_bit }
+        Self { framing, line_endings, eight_bit, at_line_start: true, held_cr: false }
     }
 
-    /// Consumes from the front of `input` and fills `pieces`, which must have room for at least
-    /// three; says how many it filled. Call again until `input` is empty. A CR at the end of the input is kept
-    /// back until what follows is known. The same octets leave however the input is cut.
+    /// Consumes from the front of `input` and fills `pieces`, which must have room for one at
+    /// least; says how many it filled. Call again until `input` is empty.
+    ///
+    /// A CR at the end of the input is held back until what follows is known. The same octets leave
+    /// however the input is cut.
     ///
     /// # Errors
-    /// [`ContentFault`]; the message cannot be completed then.
+    /// [`ContentFault`], once all pieces before the fault have been given. It stays where it is at
+    /// the front of `input`: the message cannot be completed.
     pub fn encode<'b>(
         &mut self,
-        _input: &mut &'b [u8],
-        _pieces: &mut [&'b [u8]],
+        input: &mut &'b [u8],
+        pieces: &mut [&'b [u8]],
     ) -> Result<usize, ContentFault> {
-        todo!()
+        let mut filled = 0;
+        while let Some(place) = pieces.get_mut(filled) {
+            match self.next(input) {
+                Ok(Some(piece)) => *place = piece,
+                Ok(None) => break,
+                Err(fault) if filled == 0 => return Err(fault),
+                Err(_) => break,
+            }
+            filled += 1;
+        }
+        Ok(filled)
     }
 
     /// The octets that end the message: a CRLF if its last line has none, and with
@@ -63,6 +83,237 @@ impl Encoder {
     /// # Errors
     /// [`ContentFault::BareLineEnding`] if the last octet was a CR.
     pub fn finish(self) -> Result<&'static [u8], ContentFault> {
-        todo!()
+        if self.held_cr && self.line_endings == LineEndings::Check {
+            return Err(ContentFault::BareLineEnding);
+        }
+        Ok(match (self.framing, self.at_line_start) {
+            (Framing::Dot, true) => b".\r\n",
+            (Framing::Dot, false) => b"\r\n.\r\n",
+            (Framing::Chunked, true) => b"",
+            (Framing::Chunked, false) => b"\r\n",
+        })
+    }
+
+    /// The next piece of `input`; `None` at its end. A fault changes nothing.
+    fn next<'b>(&mut self, input: &mut &'b [u8]) -> Result<Option<&'b [u8]>, ContentFault> {
+        let octets = *input;
+        let Some((&first, rest)) = octets.split_first() else { return Ok(None) };
+        if self.held_cr {
+            if first == b'\n' {
+                *input = rest;
+            } else {
+                self.check_bare()?;
+            }
+            return Ok(Some(self.end_line()));
+        }
+        if self.at_line_start && first == b'.' && self.framing == Framing::Dot {
+            self.at_line_start = false;
+            return Ok(Some(b"."));
+        }
+        let (run, after) = octets.split_at(self.plain(octets));
+        if !run.is_empty() {
+            self.at_line_start = run.ends_with(b"\r\n");
+            *input = after;
+            return Ok(Some(run));
+        }
+        match octets {
+            [0, ..] => Err(ContentFault::Nul),
+            [octet, ..] if !octet.is_ascii() => Err(ContentFault::EightBit),
+            [b'\r'] => {
+                (self.held_cr, self.at_line_start) = (true, false);
+                *input = rest;
+                Ok(None)
+            }
+            _ => {
+                self.check_bare()?;
+                *input = rest;
+                Ok(Some(self.end_line()))
+            }
+        }
+    }
+
+    fn check_bare(&self) -> Result<(), ContentFault> {
+        match self.line_endings {
+            LineEndings::Check => Err(ContentFault::BareLineEnding),
+            LineEndings::Normalise => Ok(()),
+        }
+    }
+
+    /// The CRLF in place of a CR or LF, or of both.
+    fn end_line(&mut self) -> &'static [u8] {
+        (self.held_cr, self.at_line_start) = (false, true);
+        b"\r\n"
+    }
+
+    /// The length of the longest prefix that leaves as it is: no NUL and no bare CR or LF is in it,
+    /// no octet over 127 that may not leave, no dot at the start of a line but perhaps its first
+    /// octet, no CR at its end. The octet before it is no CR.
+    fn plain(&self, octets: &[u8]) -> usize {
+        let Some((&last, before)) = octets.split_last() else { return 0 };
+        if octets[0] == b'\n' {
+            return 0;
+        }
+        let eighth = if self.eight_bit { 0 } else { 0x80 };
+        let refused = |octet: u8| (octet == 0) | (octet & eighth != 0);
+        let pair = match self.framing {
+            Framing::Dot => next_pair(octets, 0, |this, next| {
+                bare(this, next) | dot_line(this, next) | refused(this)
+            }),
+            Framing::Chunked => next_pair(octets, 0, |this, next| bare(this, next) | refused(this)),
+        };
+        match pair {
+            Some(at) if octets[at] == b'\r' || refused(octets[at]) => at,
+            // A bare LF is next, or a dot behind CRLF.
+            Some(at) => at + 1,
+            None if last == b'\r' || refused(last) => before.len(),
+            None => octets.len(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        body::{DotReader, Piece},
+        server::BareLineEnding,
+    };
+    use std::{vec, vec::Vec};
+
+    /// What leaves before the end or the fault.
+    type Sent = (Vec<u8>, Result<(), ContentFault>);
+
+    /// What leaves if the input comes in pieces that end where `cuts` has a bit.
+    fn sent(mut encoder: Encoder, input: &[u8], cuts: u32, room: usize) -> Sent {
+        let mut out = vec![];
+        let mut from = 0;
+        for to in 1..=input.len() {
+            if to < input.len() && cuts & (1 << (to - 1)) == 0 {
+                continue;
+            }
+            let mut unread = &input[from..to];
+            while !unread.is_empty() {
+                let mut pieces = [&b""[..]; 8];
+                match encoder.encode(&mut unread, &mut pieces[..room]) {
+                    Ok(filled) => pieces[..filled].iter().for_each(|piece| {
+                        assert!(!piece.is_empty(), "an empty piece says nothing");
+                        out.extend_from_slice(piece);
+                    }),
+                    Err(fault) => return (out, Err(fault)),
+                }
+            }
+            from = to;
+        }
+        let end = encoder.finish().map(|end| out.extend_from_slice(end));
+        (out, end)
+    }
+
+    /// The slow and obvious encoder: one octet at a time, over the whole input.
+    fn naive(encoder: &Encoder, input: &[u8]) -> Sent {
+        let dot = encoder.framing == Framing::Dot;
+        let mut out = vec![];
+        let mut i = 0;
+        while i < input.len() {
+            let line_start = out.is_empty() || out.ends_with(b"\r\n");
+            match input[i] {
+                b'\r' if input.get(i + 1) == Some(&b'\n') => {
+                    out.extend_from_slice(b"\r\n");
+                    i += 1;
+                }
+                b'\r' | b'\n' if encoder.line_endings == LineEndings::Check => {
+                    return (out, Err(ContentFault::BareLineEnding));
+                }
+                b'\r' | b'\n' => out.extend_from_slice(b"\r\n"),
+                0 => return (out, Err(ContentFault::Nul)),
+                128.. if !encoder.eight_bit => return (out, Err(ContentFault::EightBit)),
+                b'.' if line_start && dot => out.extend_from_slice(b".."),
+                octet => out.push(octet),
+            }
+            i += 1;
+        }
+        if !out.is_empty() && !out.ends_with(b"\r\n") {
+            out.extend_from_slice(b"\r\n");
+        }
+        if dot {
+            out.extend_from_slice(b".\r\n");
+        }
+        (out, Ok(()))
+    }
+
+    /// Whole, octet by octet, and cut once at each place.
+    fn cuts(len: u32) -> impl Iterator<Item = u32> {
+        [0, u32::MAX].into_iter().chain((1..len).map(|cut| 1 << (cut - 1)))
+    }
+
+    /// An encoder of each kind.
+    fn encoders() -> impl Iterator<Item = Encoder> {
+        [Framing::Dot, Framing::Chunked].into_iter().flat_map(|framing| {
+            [LineEndings::Check, LineEndings::Normalise].into_iter().flat_map(move |endings| {
+                [false, true].map(|eight_bit| Encoder::new(framing, endings, eight_bit))
+            })
+        })
+    }
+
+    #[test]
+    fn it_equals_a_naive_encoder_on_every_short_string_however_it_is_cut() {
+        const ALPHABET: [u8; 6] = *b"\r\n.x\0\x80";
+        for encoder in encoders() {
+            for len in 0..=7u32 {
+                for n in 0..6usize.pow(len) {
+                    let input: Vec<u8> =
+                        (0..len).map(|k| ALPHABET[n / 6usize.pow(k) % 6]).collect();
+                    let want = naive(&encoder, &input);
+                    for cuts in cuts(len) {
+                        let room = if cuts % 2 == 0 { 1 } else { 8 };
+                        let got = sent(encoder.clone(), &input, cuts, room);
+                        assert_eq!(got, want, "{encoder:?} {cuts:b} {}", input.escape_ascii());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn long_lines_and_block_borders_change_nothing() {
+        for encoder in encoders() {
+            for pad in 0..140 {
+                for tail in ["\r\n.\r\n", "\n.x", "\r.x", "\r\n..\r\n", "\0", "\u{e9}", "\r", "\n"] {
+                    let mut input = vec![b'x'; pad];
+                    input.extend_from_slice(tail.as_bytes());
+                    for behind in [0, 70] {
+                        input.extend_from_slice(&vec![b'y'; behind]);
+                        let want = naive(&encoder, &input);
+                        assert_eq!(sent(encoder.clone(), &input, 0, 3), want);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_it_sends_by_data_is_read_as_the_message_again() {
+        const ALPHABET: [&[u8]; 4] = [b"\r\n", b".", b"x", b"\xe9"];
+        for n in 0..4usize.pow(7) {
+            let lines = (0..7).map(|k| ALPHABET[n / 4usize.pow(k) % 4]);
+            let mut message = lines.collect::<Vec<_>>().concat();
+            let encoder = Encoder::new(Framing::Dot, LineEndings::Check, true);
+            let (out, end) = sent(encoder, &message, 0, 3);
+            assert_eq!(end, Ok(()));
+            let mut reader = DotReader::new(BareLineEnding::Refuse);
+            let mut unread = &out[..];
+            let mut read = vec![];
+            loop {
+                match reader.next(&mut unread) {
+                    Piece::Data(data) => read.extend_from_slice(data),
+                    Piece::End => break,
+                    other => panic!("{other:?}"),
+                }
+            }
+            assert_eq!(unread, b"");
+            if !message.ends_with(b"\r\n") {
+                message.extend_from_slice(b"\r\n");
+            }
+            assert_eq!(read, message);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The inner loop of the dot reader: how far the octets are plain.
+//! The inner loop of the dot reader and the encoder: how far the octets are plain.
 
 /// Why a run of plain octets ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,11 @@ pub(super) fn scan(octets: &[u8], keep_bare: bool) -> (usize, Stop) {
         return (0, Stop::Bare);
     }
     let mut at = 0;
-    while let Some(i) = next_pair(octets, at, keep_bare) {
+    while let Some(i) = if keep_bare {
+        next_pair(octets, at, dot_line)
+    } else {
+        next_pair(octets, at, |this, next| bare(this, next) | dot_line(this, next))
+    } {
         match (octets[i], octets[i + 1]) {
             (b'\n', b'.') if i > 0 && octets[i - 1] == b'\r' => return (i + 1, Stop::Dot),
             (b'\r', b'\n') | (b'\n', b'.') => at = i + 1,
@@ -36,40 +40,35 @@ pub(super) fn scan(octets: &[u8], keep_bare: bool) -> (usize, Stop) {
     if last == b'\r' { (octets.len() - 1, Stop::End) } else { (octets.len(), Stop::End) }
 }
 
-/// The first `i >= from` at which `octets[i]` and `octets[i + 1]` need a closer look.
-fn next_pair(octets: &[u8], from: usize, keep_bare: bool) -> Option<usize> {
+/// The first `i >= from` at which `octets[i]` and `octets[i + 1]` stand out.
+#[inline(always)]
+pub(super) fn next_pair(
+    octets: &[u8],
+    from: usize,
+    stands_out: impl Fn(u8, u8) -> bool,
+) -> Option<usize> {
     let mut i = from;
     while let (Some(a), Some(b)) = (block(octets, i), block(octets, i + 1)) {
         let mut flag = false;
-        if keep_bare {
-            for k in 0..BLOCK {
-                flag |= dot_line(a[k], b[k]);
-            }
-        } else {
-            for k in 0..BLOCK {
-                flag |= bare(a[k], b[k]) | dot_line(a[k], b[k]);
-            }
+        for k in 0..BLOCK {
+            flag |= stands_out(a[k], b[k]);
         }
         if flag {
             break;
         }
         i += BLOCK;
     }
-    octets
-        .get(i..)?
-        .windows(2)
-        .position(|pair| (!keep_bare && bare(pair[0], pair[1])) || dot_line(pair[0], pair[1]))
-        .map(|k| i + k)
+    octets.get(i..)?.windows(2).position(|pair| stands_out(pair[0], pair[1])).map(|k| i + k)
 }
 
 /// Exactly where a CR or an LF is bare, one of "this is CR" and "the next is LF" holds alone.
 #[inline(always)]
-fn bare(this: u8, next: u8) -> bool {
+pub(super) fn bare(this: u8, next: u8) -> bool {
     (this == b'\r') ^ (next == b'\n')
 }
 
 #[inline(always)]
-fn dot_line(this: u8, next: u8) -> bool {
+pub(super) fn dot_line(this: u8, next: u8) -> bool {
     (this == b'\n') & (next == b'.')
 }
 

@@ -1,6 +1,9 @@
 //! What a server said it can do (RFC 5321 §4.1.1.1).
 
-use crate::wire::{Mechanism, Reply};
+use crate::{
+    ext,
+    wire::{Mechanism, Reply},
+};
 use alloc::vec::Vec;
 
 /// The extensions of a server, from its answer to EHLO or LHLO. Empty after HELO, before any of
@@ -41,7 +44,115 @@ pub struct Capabilities {
 impl Capabilities {
     /// Reads the positive answer to EHLO or LHLO. Keywords that nobody here knows, and parameters
     /// that do not parse, are passed over: an extension with a broken parameter is not offered.
-    pub fn parse(_answer: &Reply<'_>) -> Self {
-        todo!()
+    ///
+    /// RFC 5321 §4.1.1.1: `ehlo-line = ehlo-keyword *( SP ehlo-param )`, on each line but the
+    /// first. Deviation: tabs and several spaces separate too, and so does the `=` with which old
+    /// servers write `AUTH=LOGIN`.
+    pub fn parse(answer: &Reply<'_>) -> Self {
+        let mut capabilities = Self::default();
+        for line in answer.lines().skip(1) {
+            let Ok(line) = str::from_utf8(line) else { continue };
+            let (keyword, params) = line.split_once([' ', '\t', '=']).unwrap_or((line, ""));
+            ext::announced(&mut capabilities, keyword, params);
+        }
+        capabilities
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::{format, string::String, vec};
+
+    /// What these lines of an answer announce.
+    fn parsed(lines: &[&str]) -> Capabilities {
+        let answer: String = lines.iter().map(|line| format!("250-{line}\r\n")).collect();
+        let answer = format!("250-mx.example.test SIZE\r\n{answer}250 HELP\r\n");
+        Capabilities::parse(&Reply::parse(answer.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn keywords_are_compared_without_case() {
+        let flags = Capabilities {
+            pipelining: true,
+            size: true,
+            eight_bit_mime: true,
+            chunking: true,
+            binary_mime: true,
+            smtputf8: true,
+            dsn: true,
+            enhanced_status_codes: true,
+            starttls: true,
+            ..Capabilities::default()
+        };
+        let lines = [
+            "PIPELINING",
+            "size",
+            "8bitmime",
+            "Chunking",
+            "BINARYMIME",
+            "SMTPutf8",
+            "DSN",
+            "EnhancedStatusCodes",
+            "STARTTLS",
+        ];
+        assert_eq!(parsed(&lines), flags);
+    }
+
+    #[test]
+    fn the_first_line_and_unknown_keywords_announce_nothing() {
+        let lines = ["XSIZE 5", "SIZES", "VRFY", "", " SIZE", "8BITMIME-X", "\u{e9}"];
+        assert_eq!(parsed(&lines), Capabilities::default());
+        let helo = Reply::parse(b"250 SIZE\r\n").unwrap();
+        assert_eq!(Capabilities::parse(&helo), Capabilities::default());
+    }
+
+    #[test]
+    fn size_is_a_number_or_unknown_or_not_offered() {
+        for (line, want) in [
+            ("SIZE", Some(None)),
+            ("SIZE 0", Some(None)),
+            ("SIZE 1000", Some(Some(1_000))),
+            ("SIZE  00001000 ", Some(Some(1_000))),
+            ("SIZE\t18446744073709551615", Some(Some(u64::MAX))),
+            ("SIZE 18446744073709551616", Some(None)),
+            ("SIZE 99999999999999999999", Some(None)),
+            ("SIZE 100000000000000000000", None),
+            ("SIZE -1", None),
+            ("SIZE +1", None),
+            ("SIZE 1k", None),
+            ("SIZE 1 2", None),
+            ("SIZE unlimited", None),
+        ] {
+            let got = parsed(&[line]);
+            assert_eq!(got.size.then_some(got.max_size), want, "{line}");
+        }
+    }
+
+    #[test]
+    fn mechanisms_come_from_both_forms_of_auth_once_each() {
+        let got = parsed(&["AUTH PLAIN  login a\u{e9}", "AUTH=LOGIN XOAUTH2", "auth"]);
+        let names: Vec<&str> = got.auth.iter().map(Mechanism::as_str).collect();
+        assert_eq!(names, ["PLAIN", "login", "XOAUTH2"]);
+        assert_eq!(parsed(&["AUTH"]).auth, vec![]);
+    }
+
+    #[test]
+    fn mechanisms_are_bounded() {
+        let names: Vec<String> = (0..100).map(|n| format!("M{n}")).collect();
+        assert_eq!(parsed(&[&format!("AUTH {}", names.join(" "))]).auth.len(), 32);
+    }
+
+    #[test]
+    fn limits_are_read_by_name() {
+        let got = parsed(&["LIMITS rcptmax=100 FUTURE MAILMAX=20 X=y=z RCPTDOMAINMAX=1"]);
+        assert_eq!(got.max_transactions, Some(20));
+        assert_eq!(got.max_recipients, Some(100));
+        assert_eq!(got.max_recipient_domains, Some(1));
+        for value in ["0", "", "01", "1000000", "-1", "+1", "1x", "1=1"] {
+            let got = parsed(&[&format!("LIMITS MAILMAX={value}")]);
+            assert_eq!(got, Capabilities::default(), "{value}");
+        }
+        assert_eq!(parsed(&["LIMITS MAILMAX=999999"]).max_transactions, Some(999_999));
     }
 }

@@ -3,8 +3,9 @@
 
 use super::{Extension, MailParam, Offer};
 use crate::{
+    client::Capabilities,
     violation::{SyntaxFault, Violation},
-    wire::{CommandError, Mail, Xtext},
+    wire::{CommandError, Mail, Mechanism, Xtext},
 };
 use alloc::vec::Vec;
 use core::fmt;
@@ -17,7 +18,10 @@ pub(super) static EXTENSION: Extension = Extension {
     },
     ehlo_params,
     mail: &[MailParam { keyword: "AUTH", parse }],
-    rcpt: &[],
+    announced,
+    has: |capabilities| !capabilities.auth.is_empty(),
+    used_by_mail: |mail| mail.auth.is_some(),
+    ..Extension::DEFAULT
 };
 
 const BAD_AUTH: CommandError = CommandError::known(
@@ -26,6 +30,9 @@ const BAD_AUTH: CommandError = CommandError::known(
     "Syntax: AUTH=mailbox in xtext, or AUTH=<>",
     Violation::Syntax(SyntaxFault::BadParameter),
 );
+
+/// Mechanisms of one server that a client remembers.
+const MAX_MECHANISMS: usize = 32;
 
 /// The AUTH parameter of MAIL (RFC 4954 §5): who submitted the message first.
 ///
@@ -62,6 +69,17 @@ fn ehlo_params(offer: &Offer<'_>, out: &mut Vec<u8>) {
     for mechanism in &offer.extensions.auth {
         out.push(b' ');
         out.extend_from_slice(mechanism.as_str().as_bytes());
+    }
+}
+
+/// RFC 4954 §3(1). What is no name of a mechanism is passed over, and so is one that was there.
+/// Servers that also write `AUTH=`, for clients older than RFC 2554, say the same in both.
+fn announced(capabilities: &mut Capabilities, params: &str) {
+    let known = &mut capabilities.auth;
+    for mechanism in params.split_ascii_whitespace().flat_map(Mechanism::parse) {
+        if known.len() < MAX_MECHANISMS && !known.contains(&mechanism) {
+            known.push(mechanism.into_static());
+        }
     }
 }
 

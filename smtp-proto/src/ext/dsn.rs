@@ -1,6 +1,6 @@
 //! DSN (RFC 3461): the sender says when notices are wanted, and what they carry.
 
-use super::{Extension, MailParam, Offer, RcptParam, no_ehlo_params};
+use super::{Extension, MailParam, Offer, RcptParam};
 use crate::{
     violation::{SyntaxFault, Violation},
     wire::{CommandError, Mail, Malformed, Rcpt, Xtext, is_atom},
@@ -11,7 +11,6 @@ use core::fmt;
 pub(super) static EXTENSION: Extension = Extension {
     keyword: "DSN",
     offered: |offer| offer.esmtp && offer.extensions.dsn,
-    ehlo_params: no_ehlo_params,
     mail: &[
         MailParam { keyword: "RET", parse: parse_ret },
         MailParam { keyword: "ENVID", parse: parse_envid },
@@ -20,6 +19,13 @@ pub(super) static EXTENSION: Extension = Extension {
         RcptParam { keyword: "NOTIFY", parse: parse_notify },
         RcptParam { keyword: "ORCPT", parse: parse_orcpt },
     ],
+    announced: |capabilities, _| capabilities.dsn = true,
+    has: |capabilities| capabilities.dsn,
+    used_by_mail: |mail| {
+        mail.ret.is_some() || mail.envid.as_ref().is_some_and(|envid| !envid.as_str().is_empty())
+    },
+    used_by_rcpt: |rcpt| rcpt.notify.is_some() || rcpt.orcpt.is_some(),
+    ..Extension::DEFAULT
 };
 
 const BAD_RET: CommandError = CommandError::known(

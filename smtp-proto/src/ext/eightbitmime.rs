@@ -1,6 +1,6 @@
 //! 8BITMIME (RFC 6152): a message may have octets over 127. Always offered.
 
-use super::{Extension, MailParam, Offer, no_ehlo_params};
+use super::{Extension, MailParam, Offer};
 use crate::{
     violation::{SyntaxFault, Violation},
     wire::{CommandError, Mail},
@@ -10,9 +10,11 @@ use core::fmt;
 pub(super) static EXTENSION: Extension = Extension {
     keyword: "8BITMIME",
     offered: |offer| offer.esmtp,
-    ehlo_params: no_ehlo_params,
     mail: &[MailParam { keyword: "BODY", parse }],
-    rcpt: &[],
+    announced: |capabilities, _| capabilities.eight_bit_mime = true,
+    has: |capabilities| capabilities.eight_bit_mime,
+    used_by_mail: |mail| mail.body == BodyType::EightBitMime,
+    ..Extension::DEFAULT
 };
 
 const BAD_BODY: CommandError = CommandError::known(

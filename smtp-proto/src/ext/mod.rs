@@ -1,15 +1,18 @@
 //! The service extensions (RFC 5321 §2.2), one file each, its RFC at the top.
 //!
-//! An extension says when it is offered, how it appears in the EHLO answer, and how its parameters
-//! of MAIL and RCPT parse into the typed fields of [`Mail`] and [`Rcpt`]. To add one: write its
-//! file, and add it to `ALL`.
+//! For the server an extension says when it is offered, how it appears in the EHLO answer, and how
+//! its parameters of MAIL and RCPT parse into the typed fields of [`Mail`] and [`Rcpt`]; for the
+//! client, what an announcement means, and which commands need it. To add one: write its file, and
+//! add it to `ALL`.
 
 mod auth;
+mod binarymime;
 mod chunking;
 mod dsn;
 mod eightbitmime;
 mod enhanced;
 mod expn;
+mod limits;
 mod pipelining;
 mod size;
 mod smtputf8;
@@ -20,6 +23,7 @@ pub use dsn::{Notify, Orcpt, Ret};
 pub use eightbitmime::BodyType;
 
 use crate::{
+    client::Capabilities,
     limits::Limits,
     server::Mode,
     wire::{Fault, Mail, Mechanism, Rcpt},
@@ -34,9 +38,11 @@ pub(crate) static ALL: &[&Extension] = &[
     &enhanced::EXTENSION,
     &smtputf8::EXTENSION,
     &chunking::EXTENSION,
+    &binarymime::EXTENSION,
     &dsn::EXTENSION,
     &starttls::EXTENSION,
     &auth::EXTENSION,
+    &limits::EXTENSION,
     &expn::EXTENSION,
 ];
 
@@ -52,6 +58,29 @@ pub(crate) struct Extension {
     pub(crate) mail: &'static [MailParam],
     /// The parameters it adds to RCPT.
     pub(crate) rcpt: &'static [RcptParam],
+    /// Notes that a server announced it, with what followed the keyword, unless that is malformed.
+    announced: fn(&mut Capabilities, &str),
+    /// Whether the server offers it; asked only of those that a MAIL or RCPT can use.
+    has: fn(&Capabilities) -> bool,
+    /// Whether this MAIL has a parameter of it.
+    used_by_mail: fn(&Mail<'_>) -> bool,
+    /// Whether this RCPT has a parameter of it.
+    used_by_rcpt: fn(&Rcpt<'_>) -> bool,
+}
+
+impl Extension {
+    /// Never offered, nothing announced, no parameters.
+    const DEFAULT: Self = Self {
+        keyword: "",
+        offered: |_| false,
+        ehlo_params: |_, _| {},
+        mail: &[],
+        rcpt: &[],
+        announced: |_, _| {},
+        has: |_| false,
+        used_by_mail: |_| false,
+        used_by_rcpt: |_| false,
+    };
 }
 
 /// A parameter of MAIL: parses a value into its field, or says what is wrong with it. Whether it
@@ -77,15 +106,44 @@ pub(crate) fn rcpt_params() -> impl Iterator<Item = (&'static Extension, &'stati
     ALL.iter().flat_map(|&extension| extension.rcpt.iter().map(move |param| (extension, param)))
 }
 
-/// The `ehlo_params` of an extension that has none.
-pub(crate) fn no_ehlo_params(_: &Offer<'_>, _: &mut Vec<u8>) {}
+/// Notes what a line of an EHLO answer announces. A keyword that nobody here knows says nothing.
+pub(crate) fn announced(capabilities: &mut Capabilities, keyword: &str, params: &str) {
+    for extension in ALL.iter().filter(|known| known.keyword.eq_ignore_ascii_case(keyword)) {
+        (extension.announced)(capabilities, params);
+    }
+}
+
+/// The keyword of an extension that `mail` uses and the server does not offer.
+pub(crate) fn missing_for_mail(
+    mail: &Mail<'_>,
+    capabilities: &Capabilities,
+) -> Option<&'static str> {
+    missing(capabilities, |extension| (extension.used_by_mail)(mail))
+}
+
+/// The keyword of an extension that `rcpt` uses and the server does not offer.
+pub(crate) fn missing_for_rcpt(
+    rcpt: &Rcpt<'_>,
+    capabilities: &Capabilities,
+) -> Option<&'static str> {
+    missing(capabilities, |extension| (extension.used_by_rcpt)(rcpt))
+}
+
+fn missing(
+    capabilities: &Capabilities,
+    is_used: impl Fn(&Extension) -> bool,
+) -> Option<&'static str> {
+    ALL.iter()
+        .find(|extension| is_used(extension) && !(extension.has)(capabilities))
+        .map(|extension| extension.keyword)
+}
 
 /// What decides whether an extension is offered to a peer at this moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Offer<'a> {
     /// What the embedder switched on.
     pub extensions: &'a Extensions,
-    /// The bounds; SIZE shows one.
+    /// The bounds; SIZE and LIMITS show some.
     pub limits: &'a Limits,
     /// SMTP, submission or LMTP.
     pub mode: Mode,
@@ -105,6 +163,7 @@ pub struct Extensions {
     pub(crate) starttls: bool,
     pub(crate) auth: Vec<Mechanism<'static>>,
     pub(crate) auth_in_clear: bool,
+    pub(crate) limits: bool,
     pub(crate) expn: bool,
 }
 
@@ -157,6 +216,13 @@ impl Extensions {
         self
     }
 
+    /// LIMITS (RFC 9422): shows [`Limits::recipients`] and [`Limits::transactions`].
+    #[must_use]
+    pub fn limits(mut self) -> Self {
+        self.limits = true;
+        self
+    }
+
     /// EXPN (RFC 5321 §3.5.2); listed in the EHLO answer, as §3.5.2 demands.
     #[must_use]
     pub fn expn(mut self) -> Self {
@@ -182,6 +248,7 @@ mod tests {
     }
 
     const ALWAYS: &str = "PIPELINING|SIZE 52428800|8BITMIME|ENHANCEDSTATUSCODES|";
+    const LIMITS: &str = "LIMITS RCPTMAX=1000 MAILMAX=1000|";
 
     #[test]
     fn an_offer_lists_what_is_switched_on_and_fits_the_moment() {
@@ -195,15 +262,16 @@ mod tests {
             .dsn()
             .starttls()
             .auth([Mechanism::PLAIN, Mechanism::LOGIN])
+            .limits()
             .expn();
         let clear = Offer { extensions: &all, ..bare };
         let common = String::from(ALWAYS) + "SMTPUTF8|CHUNKING|DSN|";
-        assert_eq!(listed(&clear), common.clone() + "STARTTLS|EXPN|");
+        assert_eq!(listed(&clear), common.clone() + "STARTTLS|" + LIMITS + "EXPN|");
         let tls = Offer { tls: true, ..clear };
-        assert_eq!(listed(&tls), common.clone() + "AUTH PLAIN LOGIN|EXPN|");
+        assert_eq!(listed(&tls), common.clone() + "AUTH PLAIN LOGIN|" + LIMITS + "EXPN|");
         let danger = all.clone().danger_auth_in_clear();
         let danger = Offer { extensions: &danger, ..clear };
-        assert_eq!(listed(&danger), common + "STARTTLS|AUTH PLAIN LOGIN|EXPN|");
+        assert_eq!(listed(&danger), common + "STARTTLS|AUTH PLAIN LOGIN|" + LIMITS + "EXPN|");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use super::{Extension, MailParam, Offer};
 use crate::{
+    client::Capabilities,
     violation::{SyntaxFault, Violation},
     wire::{CommandError, Mail},
 };
@@ -13,7 +14,10 @@ pub(super) static EXTENSION: Extension = Extension {
     offered: |offer| offer.esmtp,
     ehlo_params,
     mail: &[MailParam { keyword: "SIZE", parse }],
-    rcpt: &[],
+    announced,
+    has: |capabilities| capabilities.size,
+    used_by_mail: |mail| mail.size.is_some(),
+    ..Extension::DEFAULT
 };
 
 const BAD_SIZE: CommandError = CommandError::known(
@@ -32,6 +36,15 @@ const TOO_LARGE: CommandError = CommandError::known(
 /// RFC 1870 §4: `size-param ::= [1*DIGIT]`, the largest message in octets.
 fn ehlo_params(offer: &Offer<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(format!(" {}", offer.limits.message).as_bytes());
+}
+
+/// RFC 1870 §4: no number, or 0, says that no limit is known; nor does a number over 64 bits.
+fn announced(capabilities: &mut Capabilities, params: &str) {
+    let digits = params.trim();
+    if digits.len() <= 20 && digits.bytes().all(|b| b.is_ascii_digit()) {
+        capabilities.size = true;
+        capabilities.max_size = digits.parse().ok().filter(|&size| size > 0);
+    }
 }
 
 /// RFC 1870 §3(4): `size-value ::= 1*20DIGIT`. What twenty digits can say and 64 bits cannot is

@@ -1,6 +1,6 @@
 //! SMTPUTF8 (RFC 6531): addresses and headers may be in UTF-8.
 
-use super::{Extension, MailParam, Offer, no_ehlo_params};
+use super::{Extension, MailParam, Offer};
 use crate::{
     violation::{SyntaxFault, Violation},
     wire::{CommandError, Mail},
@@ -9,9 +9,11 @@ use crate::{
 pub(super) static EXTENSION: Extension = Extension {
     keyword: "SMTPUTF8",
     offered: |offer| offer.esmtp && offer.extensions.smtputf8,
-    ehlo_params: no_ehlo_params,
     mail: &[MailParam { keyword: "SMTPUTF8", parse }],
-    rcpt: &[],
+    announced: |capabilities, _| capabilities.smtputf8 = true,
+    has: |capabilities| capabilities.smtputf8,
+    used_by_mail: |mail| mail.smtputf8,
+    ..Extension::DEFAULT
 };
 
 const HAS_VALUE: CommandError = CommandError::known(

@@ -25,7 +25,7 @@ pub use domain::{AddressLiteral, Domain, HelloName, Host};
 pub use error::{CommandError, Malformed};
 pub use mailbox::{LocalPart, Mailbox};
 pub use path::{ForwardPath, ReversePath};
-pub use received::{Deviation, Reply};
+pub use received::{Deviation, Received, Reply, ReplyReader};
 pub use reply::{Accepted, InvalidReply, MAX_REPLY, MAX_REPLY_LINE, Refused, ReplyText};
 pub use text::{Mechanism, Text};
 pub use verb::{Hello, Verb};
@@ -36,7 +36,6 @@ pub(crate) use arguments::{
 };
 pub(crate) use error::CommandError as Fault;
 pub(crate) use mailbox::is_atom;
-pub(crate) use received::{Received, ReplyReader};
 pub(crate) use reply::write_reply;
 pub(crate) use verb::split_verb;
 

@@ -13,7 +13,7 @@ pub const MAX_REPLY: usize = 4096;
 const MAX_ENHANCED: usize = "5.999.999 ".len();
 
 /// Text of a reply line, without code, enhanced code and CRLF.
-const MAX_TEXT_LINE: usize = MAX_REPLY_LINE - "250-".len() - MAX_ENHANCED - "\r\n".len();
+pub(super) const MAX_TEXT_LINE: usize = MAX_REPLY_LINE - "250-".len() - MAX_ENHANCED - "\r\n".len();
 
 /// Why a reply cannot be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
