@@ -1,6 +1,6 @@
-"""An aiosmtpd server with four mailboxes: `aio.py FOLDER`, where cert.pem and key.pem are.
+"""An aiosmtpd server with some mailboxes: `aio.py FOLDER [SIZE_LIMIT USER...]`.
 
-Prints where it listens, then waits for the end of its standard input.
+FOLDER is where cert.pem and key.pem are. Prints where it listens, then waits for the end of its standard input.
 """
 
 import asyncio
@@ -11,7 +11,8 @@ import sys
 
 from aiosmtpd.smtp import SMTP, AuthResult
 
-USERS = {"user1", "user2", "user.three", "postmaster"}
+SIZE_LIMIT = int(sys.argv[2]) if sys.argv[2:] else 1048576
+USERS = set(sys.argv[3:]) or {"user1", "user2", "user.three", "postmaster"}
 
 
 class Mailboxes:
@@ -62,7 +63,7 @@ async def main(folder):
         return SMTP(
             handler,
             hostname="mx.example.test",
-            data_size_limit=1048576,
+            data_size_limit=SIZE_LIMIT,
             enable_SMTPUTF8=True,
             authenticator=authenticate,
             loop=loop,
