@@ -53,3 +53,22 @@ pub enum ClientEvent<'b> {
     /// A reply that no command had asked for, such as 421 (§3.8). The connection is over.
     Unsolicited(Reply<'b>),
 }
+
+impl ClientEvent<'_> {
+    /// The same event, owned.
+    pub fn into_static(self) -> ClientEvent<'static> {
+        use ClientEvent::{Challenge, Delivery, Greeting, Handshake, Reply, Skipped, Unsolicited};
+        match self {
+            Greeting(reply) => Greeting(reply.into_static()),
+            Reply { id, reply } => Reply { id, reply: reply.into_static() },
+            Challenge { id, data } => {
+                let owned = |data: Secret<Base64<'_>>| Secret::new(data.into_inner().into_static());
+                Challenge { id, data: data.map(owned) }
+            }
+            Delivery { id, index, reply } => Delivery { id, index, reply: reply.into_static() },
+            Skipped(id) => Skipped(id),
+            Handshake => Handshake,
+            Unsolicited(reply) => Unsolicited(reply.into_static()),
+        }
+    }
+}

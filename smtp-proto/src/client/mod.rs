@@ -7,14 +7,18 @@
 //! | `replies` | what each reply does |
 //! | `phase` | all states and transitions, in one table |
 //! | `queue` | commands on their way, grouped or spaced, and their replies in order |
-//! | `content` | the octets of a message on their way |
 //! | `deadlines` | the timers |
 //! | `event`, `config`, `capabilities` | the types an embedder holds |
 
 mod capabilities;
+mod commands;
 mod config;
 mod connection;
+mod deadlines;
 mod event;
+mod phase;
+mod queue;
+mod replies;
 
 pub use capabilities::Capabilities;
 pub use config::{ClientConfig, ClientConfigBuilder, Limits, Mode, Timeouts};

@@ -11,8 +11,14 @@ use Trigger::*;
 /// Where a connection stands once the commands given so far have succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
+    /// The server owes its greeting.
+    Start,
+    /// The greeting was a refusal: only QUIT (RFC 5321 §3.1).
+    Rejected,
     /// The server has not been told who we are.
     Fresh,
+    /// EHLO, HELO or LHLO was given; what the server offers is not known yet.
+    Introduced,
     /// No transaction is open.
     Ready,
     /// A transaction without a recipient.
@@ -58,6 +64,9 @@ pub(super) enum Trigger {
     Noop,
     Quit,
     // Replies.
+    Greeted,
+    Refused,
+    HelloAccepted,
     HelloRefused,
     StartTlsAccepted,
     StartTlsRefused,
@@ -91,11 +100,14 @@ const fn stay(from: &'static [Phase], on: Trigger) -> Row {
 /// Every transition.
 #[rustfmt::skip]
 const TABLE: &[Row] = &[
-    row(&[Fresh, Ready],                   Hello,            Ready),
-    row(&[Ready],                          HelloRefused,     Fresh),
+    row(&[Start],                          Greeted,          Fresh),
+    row(&[Start],                          Refused,          Rejected),
+    row(&[Fresh, Ready],                   Hello,            Introduced),
+    row(&[Introduced],                     HelloAccepted,    Ready),
+    row(&[Introduced],                     HelloRefused,     Fresh),
     stay(&[Fresh, Ready, Mail, Envelope, Failed], Noop),
     row(&[Ready, Mail, Envelope, Chunks, Failed], Rset,      Ready),
-    row(&[Fresh, Ready, Mail, Envelope, Chunks, Failed], Quit, Quitting),
+    row(&[Rejected, Fresh, Ready, Mail, Envelope, Chunks, Failed], Quit, Quitting),
 
     row(&[Ready],                          StartTlsCommand,  StartTls),
     row(&[StartTls],                       StartTlsAccepted, Upgrade),
@@ -109,7 +121,7 @@ const TABLE: &[Row] = &[
     row(&[Ready],                          MailCommand,      Mail),
     row(&[Mail, Envelope],                 MailRefused,      Ready),
     row(&[Chunks],                         MailRefused,      Failed),
-    stay(&[Ready, Data, Failed, Quitting], MailRefused),
+    stay(&[Ready, Data, Quitting],         MailRefused),
     row(&[Mail, Envelope],                 Rcpt,             Envelope),
 
     row(&[Envelope],                       DataCommand,      Data),
@@ -120,11 +132,11 @@ const TABLE: &[Row] = &[
 
     row(&[Envelope, Chunks],               Bdat,             Chunks),
     row(&[Envelope, Chunks],               BdatLast,         Ready),
-    row(&[Envelope, Chunks, Failed],       ChunkRefused,     Failed),
-    stay(&[Ready, Mail, Quitting],         ChunkRefused),
+    row(&[Chunks, Failed],                 ChunkRefused,     Failed),
+    stay(&[Ready, Quitting],               ChunkRefused),
 
-    row(&[Fresh, Ready, Mail, Envelope, Data, Dot, Chunks, Failed, Auth, StartTls, Upgrade,
-          Handshake, Quitting, Closed],    Close,            Closed),
+    row(&[Start, Rejected, Fresh, Introduced, Ready, Mail, Envelope, Data, Dot, Chunks, Failed,
+          Auth, StartTls, Upgrade, Handshake, Quitting, Closed], Close,      Closed),
 ];
 
 impl Phase {

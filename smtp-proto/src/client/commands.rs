@@ -1,0 +1,344 @@
+//! The commands that an embedder gives.
+
+use super::{
+    config::Mode,
+    connection::ClientConnection,
+    event::CommandId,
+    phase::{Phase, Trigger},
+    queue::Kind,
+};
+use crate::{
+    Misuse,
+    ext::{self, BodyType},
+    wire::{Base64, HelloName, Mail, Mechanism, Rcpt},
+};
+use alloc::{boxed::Box, vec::Vec};
+use core::fmt::{self, Write};
+
+/// Octets of a command line, CRLF included (RFC 5321 §4.5.3.1.4).
+const COMMAND_LINE: usize = 512;
+/// What the parameters of MAIL or RCPT may add: SIZE 26, BODY 17, SMTPUTF8 10, DSN and AUTH 500 each
+/// (RFC 1870 §3, RFC 6152 §2, RFC 6531 §3.4, RFC 3461 §5.1, RFC 4954 §3).
+const PARAMETERS: usize = 26 + 17 + 10 + 500 + 500;
+/// Octets of a line of an AUTH exchange, CRLF included (RFC 4954 §4).
+const AUTH_LINE: usize = 12_288;
+
+/// Commands. Each is queued, and leaves when the rules of RFC 2920 let it; its [`CommandId`] comes
+/// back with the reply.
+///
+/// # Errors
+/// Every one of them gives [`Misuse`] when it is out of sequence ([`Misuse::NotNow`]), when too much
+/// is waiting ([`Misuse::Full`]), and when the connection is over ([`Misuse::Closed`]); nothing is
+/// sent then. What else can be wrong stands with the command.
+impl ClientConnection {
+    /// EHLO, or LHLO in [`Mode::Lmtp`]. Where EHLO is not understood, HELO follows by itself and the
+    /// reply to that is told (RFC 5321 §3.2).
+    ///
+    /// # Errors
+    /// [`Misuse`]; not before the greeting.
+    pub fn hello(&mut self, name: &HelloName<'_>) -> Result<CommandId, Misuse> {
+        self.check_alone()?;
+        let mut octets = Vec::new();
+        let verb = match self.config.mode {
+            Mode::Smtp => "EHLO",
+            Mode::Lmtp => "LHLO",
+        };
+        line(&mut octets, format_args!("{verb} {name}"));
+        let id = self.give(Kind::Hello, Trigger::Hello, &octets, COMMAND_LINE)?;
+        self.name = Some(Box::new(name.clone().into_static()));
+        Ok(id)
+    }
+
+    /// STARTTLS (RFC 3207). Accepted, [`ClientEvent::Handshake`](super::ClientEvent::Handshake)
+    /// follows.
+    ///
+    /// # Errors
+    /// [`Misuse::NotOffered`] where it is not, or TLS is up.
+    pub fn start_tls(&mut self) -> Result<CommandId, Misuse> {
+        if !self.capabilities.starttls || self.tls {
+            return Err(self.unless_closed(Misuse::NotOffered("STARTTLS")));
+        }
+        self.check_alone()?;
+        self.give(Kind::StartTls, Trigger::StartTlsCommand, b"STARTTLS\r\n", COMMAND_LINE)
+    }
+
+    /// AUTH (RFC 4954), with the initial response, not encoded, if the mechanism has one.
+    ///
+    /// # Errors
+    /// [`Misuse::NotOffered`] where the mechanism is not. [`Misuse::LineTooLong`]: give the initial
+    /// response after the first challenge.
+    pub fn auth(
+        &mut self,
+        mechanism: &Mechanism<'_>,
+        initial: Option<&[u8]>,
+    ) -> Result<CommandId, Misuse> {
+        if !self.capabilities.auth.contains(mechanism) {
+            return Err(self.unless_closed(Misuse::NotOffered("AUTH")));
+        }
+        self.check_alone()?;
+        let mut octets = Vec::new();
+        match initial {
+            None => line(&mut octets, format_args!("AUTH {mechanism}")),
+            // §4: an empty response is a single `=`.
+            Some([]) => line(&mut octets, format_args!("AUTH {mechanism} =")),
+            Some(response) => {
+                line(&mut octets, format_args!("AUTH {mechanism} {}", Base64::encode(response)));
+            }
+        }
+        self.give(Kind::Auth, Trigger::AuthCommand, &octets, COMMAND_LINE)
+    }
+
+    /// Answers a challenge; `response` is not encoded.
+    ///
+    /// # Errors
+    /// [`Misuse::LineTooLong`]; [`Misuse::NotNow`] if no challenge waits.
+    pub fn respond(&mut self, response: &[u8]) -> Result<(), Misuse> {
+        self.go_on_auth(format_args!("{}", Base64::encode(response)))
+    }
+
+    /// Cancels the exchange, instead of an answer to a challenge.
+    ///
+    /// # Errors
+    /// [`Misuse::NotNow`] if no challenge waits.
+    pub fn cancel(&mut self) -> Result<(), Misuse> {
+        self.go_on_auth(format_args!("*"))?;
+        self.cancelled = true;
+        Ok(())
+    }
+
+    fn go_on_auth(&mut self, text: fmt::Arguments<'_>) -> Result<(), Misuse> {
+        if self.phase != Phase::Auth || !self.challenged {
+            return Err(self.unless_closed(Misuse::NotNow));
+        }
+        let mut octets = Vec::new();
+        line(&mut octets, text);
+        if octets.len() > AUTH_LINE {
+            return Err(Misuse::LineTooLong);
+        }
+        self.challenged = false;
+        self.queue.go_on(|out| out.extend_from_slice(&octets));
+        Ok(())
+    }
+
+    /// MAIL: starts a transaction.
+    ///
+    /// # Errors
+    /// [`Misuse::NotOffered`] for a parameter that the server does not know, [`Misuse::TooLarge`]
+    /// for a size over its limit, [`Misuse::NeedsSmtpUtf8`].
+    pub fn mail(&mut self, mail: &Mail<'_>) -> Result<CommandId, Misuse> {
+        self.check_room()?;
+        if let Some(keyword) = ext::missing_for_mail(mail, &self.capabilities) {
+            return Err(Misuse::NotOffered(keyword));
+        }
+        if let (Some(size), Some(most)) = (mail.size, self.capabilities.max_size)
+            && size > most
+        {
+            return Err(Misuse::TooLarge);
+        }
+        if !mail.smtputf8 && !mail.from.is_ascii() {
+            return Err(Misuse::NeedsSmtpUtf8);
+        }
+        // The replies of a transaction must be in before the next can begin, but for the last one.
+        if !self.queue.open().iter().all(|open| open.kind.ends_transaction()) {
+            return Err(Misuse::NotNow);
+        }
+        let id = self.write(
+            Kind::Mail,
+            Trigger::MailCommand,
+            format_args!("MAIL {mail}"),
+            COMMAND_LINE + PARAMETERS,
+        )?;
+        self.transaction.smtputf8 = mail.smtputf8;
+        self.transaction.eight_bit = mail.body == BodyType::EightBitMime;
+        Ok(id)
+    }
+
+    /// RCPT: one recipient.
+    ///
+    /// # Errors
+    /// [`Misuse::NotOffered`] for a parameter that the server does not know,
+    /// [`Misuse::NeedsSmtpUtf8`].
+    pub fn rcpt(&mut self, rcpt: &Rcpt<'_>) -> Result<CommandId, Misuse> {
+        if let Some(keyword) = ext::missing_for_rcpt(rcpt, &self.capabilities) {
+            return Err(self.unless_closed(Misuse::NotOffered(keyword)));
+        }
+        if !self.transaction.smtputf8 && !rcpt.to.is_ascii() {
+            return Err(self.unless_closed(Misuse::NeedsSmtpUtf8));
+        }
+        self.write(
+            Kind::Rcpt,
+            Trigger::Rcpt,
+            format_args!("RCPT {rcpt}"),
+            COMMAND_LINE + PARAMETERS,
+        )
+    }
+
+    /// DATA. With a 354 the octets of the message are wanted: [`body`](Self::body), then
+    /// [`end_body`](Self::end_body).
+    ///
+    /// # Errors
+    /// [`Misuse`].
+    pub fn data(&mut self) -> Result<CommandId, Misuse> {
+        self.give(Kind::Data, Trigger::DataCommand, b"DATA\r\n", COMMAND_LINE)
+    }
+
+    /// Hands out octets of the message: consumes from the front of `chunk` and fills `pieces`, of
+    /// at least three, with what to write; says how many it filled. Call it until `chunk` is empty.
+    ///
+    /// # Errors
+    /// [`Misuse::Content`] for octets that may not be sent; [`Misuse::NotNow`] unless 354 came.
+    pub fn body<'b>(
+        &mut self,
+        chunk: &mut &'b [u8],
+        pieces: &mut [&'b [u8]],
+    ) -> Result<usize, Misuse> {
+        let Some(encoder) = &mut self.encoder else {
+            return Err(self.unless_closed(Misuse::NotNow));
+        };
+        let n = match encoder.encode(chunk, pieces) {
+            Ok(n) => n,
+            Err(fault) => {
+                self.encoder = None;
+                return Err(fault.into());
+            }
+        };
+        self.queue.hand_out(pieces[..n].iter().map(|piece| piece.len() as u64).sum());
+        Ok(n)
+    }
+
+    /// The message is complete: its last line ending and the dot line stand behind what was handed
+    /// out. The id is that of the reply.
+    ///
+    /// # Errors
+    /// [`Misuse::Content`] if its last octet is a bare CR; [`Misuse::NotNow`] unless 354 came.
+    pub fn end_body(&mut self) -> Result<CommandId, Misuse> {
+        let encoder = self.encoder.take().ok_or_else(|| self.unless_closed(Misuse::NotNow))?;
+        let end = encoder.finish()?;
+        self.go(Trigger::EndBody);
+        let id = self.queue.push(Kind::End, |out| out.extend_from_slice(end));
+        self.queue.release();
+        Ok(id)
+    }
+
+    /// BDAT (RFC 3030): `size` octets are yours to write behind
+    /// [`poll_transmit`](Self::poll_transmit). They must be lines that end in CRLF, as an
+    /// [`Encoder`](crate::body::Encoder) with [`Framing::Chunked`](crate::body::Framing::Chunked)
+    /// makes them. The next command can be given once they are written.
+    ///
+    /// # Errors
+    /// [`Misuse::NotOffered`]; [`Misuse::NotNow`] while it could not leave at once: without
+    /// PIPELINING the replies to all RCPTs come first.
+    pub fn bdat(&mut self, size: u64, last: bool) -> Result<CommandId, Misuse> {
+        self.check_room()?;
+        if !self.capabilities.chunking {
+            return Err(Misuse::NotOffered("CHUNKING"));
+        }
+        let known = self.queue.open().is_empty();
+        if !self.queue.may_leave_at_once() || (known && self.transaction.accepted == 0) {
+            return Err(Misuse::NotNow);
+        }
+        let trigger = if last { Trigger::BdatLast } else { Trigger::Bdat };
+        let end = if last { " LAST" } else { "" };
+        let id = self.write(
+            Kind::Chunk { last },
+            trigger,
+            format_args!("BDAT {size}{end}"),
+            COMMAND_LINE,
+        )?;
+        self.queue.hand_out(size);
+        Ok(id)
+    }
+
+    /// RSET: ends the transaction.
+    ///
+    /// # Errors
+    /// [`Misuse`].
+    pub fn rset(&mut self) -> Result<CommandId, Misuse> {
+        self.give(Kind::Rset, Trigger::Rset, b"RSET\r\n", COMMAND_LINE)
+    }
+
+    /// NOOP: asks whether the server is there.
+    ///
+    /// # Errors
+    /// [`Misuse`].
+    pub fn noop(&mut self) -> Result<CommandId, Misuse> {
+        self.give(Kind::Noop, Trigger::Noop, b"NOOP\r\n", COMMAND_LINE)
+    }
+
+    /// QUIT. After its reply the connection is over.
+    ///
+    /// # Errors
+    /// [`Misuse::NotNow`] in the middle of a message: [`abort`](Self::abort) then.
+    pub fn quit(&mut self) -> Result<CommandId, Misuse> {
+        self.give(Kind::Quit, Trigger::Quit, b"QUIT\r\n", COMMAND_LINE)
+    }
+
+    fn write(
+        &mut self,
+        kind: Kind,
+        on: Trigger,
+        text: fmt::Arguments<'_>,
+        most: usize,
+    ) -> Result<CommandId, Misuse> {
+        let mut octets = Vec::new();
+        line(&mut octets, text);
+        self.give(kind, on, &octets, most)
+    }
+
+    /// Queues a command of at most `most` octets, if it is in sequence.
+    fn give(
+        &mut self,
+        kind: Kind,
+        on: Trigger,
+        octets: &[u8],
+        most: usize,
+    ) -> Result<CommandId, Misuse> {
+        self.check_room()?;
+        if octets.len() > most {
+            return Err(Misuse::LineTooLong);
+        }
+        self.command(on)?;
+        let id = self.queue.push(kind, |out| out.extend_from_slice(octets));
+        if !self.is_first_moot() {
+            self.queue.release();
+        }
+        Ok(id)
+    }
+
+    /// What changes all that follows is given when nothing is on its way.
+    fn check_alone(&self) -> Result<(), Misuse> {
+        self.check_room()?;
+        if self.queue.open().is_empty() { Ok(()) } else { Err(Misuse::NotNow) }
+    }
+
+    fn check_room(&self) -> Result<(), Misuse> {
+        let limits = &self.config.limits;
+        if self.phase == Phase::Closed {
+            return Err(Misuse::Closed);
+        }
+        if self.queue.handed_out() > 0 {
+            return Err(Misuse::NotNow);
+        }
+        let full = self.queue.unwritten() >= limits.send_buffer
+            || self.queue.open().len() >= limits.unanswered;
+        if full { Err(Misuse::Full) } else { Ok(()) }
+    }
+
+    fn unless_closed(&self, misuse: Misuse) -> Misuse {
+        if self.phase == Phase::Closed { Misuse::Closed } else { misuse }
+    }
+}
+
+/// Appends a line.
+pub(super) fn line(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
+    struct Octets<'o>(&'o mut Vec<u8>);
+    impl Write for Octets<'_> {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.0.extend_from_slice(text.as_bytes());
+            Ok(())
+        }
+    }
+    // Neither the octets nor the types of the wire refuse to be written.
+    let _ = Octets(out).write_fmt(text);
+    out.extend_from_slice(b"\r\n");
+}

@@ -1,0 +1,245 @@
+//! Commands on their way, grouped or spaced (RFC 2920), and the order of their replies.
+//!
+//! The stream to the server is commands and, between them, octets of a message that the embedder
+//! writes from its own memory. Positions count the octets of commands only.
+
+use super::event::CommandId;
+use alloc::{collections::VecDeque, vec::Vec};
+
+/// What a command is, as far as its reply is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Hello,
+    StartTls,
+    Auth,
+    Mail,
+    Rcpt,
+    Data,
+    /// The dot line at the end of a message.
+    End,
+    /// The dot line of a message that nobody wanted; its reply concerns nobody.
+    LoneDot,
+    Chunk {
+        last: bool,
+    },
+    Rset,
+    Noop,
+    Quit,
+}
+
+impl Kind {
+    /// Its reply says all there is to say of a transaction, so that the next MAIL may follow.
+    pub(super) fn ends_transaction(self) -> bool {
+        matches!(self, Self::End | Self::LoneDot | Self::Chunk { last: true } | Self::Rset)
+    }
+
+    /// RFC 2920 §3.1: nothing may follow it in a group. STARTTLS and AUTH change what follows.
+    fn ends_group(self) -> bool {
+        matches!(
+            self,
+            Self::Hello | Self::StartTls | Self::Auth | Self::Data | Self::Noop | Self::Quit
+        )
+    }
+}
+
+/// A command without its reply.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Open {
+    pub(super) id: CommandId,
+    pub(super) kind: Kind,
+    /// The position behind its last octet.
+    end: u64,
+}
+
+/// A run of message octets that the embedder writes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Run {
+    /// The position of the commands' octets before which it must be written.
+    at: u64,
+    /// Octets not yet written.
+    left: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    octets: Vec<u8>,
+    /// How many of `octets` were written.
+    written: usize,
+    /// The position of the first of `octets`.
+    base: u64,
+    /// The position up to which commands may leave now.
+    gate: u64,
+    open: VecDeque<Open>,
+    run: Run,
+    /// Octets written in all: commands, and runs.
+    progress: u64,
+    next_id: u32,
+    pub(super) pipelining: bool,
+}
+
+impl Queue {
+    /// Appends a command whose octets `write` appends, CRLF included.
+    pub(super) fn push(&mut self, kind: Kind, write: impl FnOnce(&mut Vec<u8>)) -> CommandId {
+        write(&mut self.octets);
+        self.next_id = self.next_id.wrapping_add(1);
+        let id = CommandId(self.next_id);
+        self.open.push_back(Open { id, kind, end: self.end() });
+        id
+    }
+
+    /// Appends a line to the exchange that the first open command has begun.
+    pub(super) fn go_on(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(&mut self.octets);
+        let end = self.end();
+        if let Some(first) = self.open.front_mut() {
+            first.end = end;
+        }
+        self.gate = end;
+    }
+
+    /// The position behind the last octet.
+    fn end(&self) -> u64 {
+        self.base + self.octets.len() as u64
+    }
+
+    fn position(&self) -> u64 {
+        self.base + self.written as u64
+    }
+
+    /// Octets of commands that were not written.
+    pub(super) fn unwritten(&self) -> usize {
+        self.octets.len() - self.written
+    }
+
+    /// Commands without a reply.
+    pub(super) fn open(&self) -> &VecDeque<Open> {
+        &self.open
+    }
+
+    /// The first open command.
+    pub(super) fn first(&self) -> Option<Open> {
+        self.open.front().copied()
+    }
+
+    /// Whether `open` may leave, or has left.
+    pub(super) fn is_released(&self, open: Open) -> bool {
+        open.end <= self.gate
+    }
+
+    /// Whether all of `open` was written, so that a reply to it may come.
+    pub(super) fn has_left(&self, open: Open) -> bool {
+        open.end <= self.position()
+    }
+
+    /// The first open command has its reply.
+    pub(super) fn answered(&mut self) {
+        self.open.pop_front();
+    }
+
+    /// Takes back the first open command, of which nothing has left.
+    pub(super) fn take_back(&mut self) {
+        let Some(first) = self.open.pop_front() else { return };
+        let from = self.written;
+        let length = usize::try_from(first.end - self.position()).unwrap_or(0);
+        self.octets.drain(from..from + length);
+        for open in &mut self.open {
+            open.end -= length as u64;
+        }
+    }
+
+    /// Lets leave what may: with PIPELINING to the end of a group, else one command.
+    pub(super) fn release(&mut self) {
+        let last = if self.pipelining {
+            self.open.iter().find(|open| open.kind.ends_group())
+        } else {
+            self.open.front()
+        };
+        let end = last.map_or(self.end(), |open| open.end);
+        self.gate = self.gate.max(end);
+    }
+
+    /// Whether a command given now would leave at once.
+    pub(super) fn may_leave_at_once(&self) -> bool {
+        self.open.is_empty()
+            || (self.pipelining && self.gate == self.end() && !self.open.iter().any(|o| o.kind.ends_group()))
+    }
+
+    /// `n` octets of a message are the embedder's to write, behind all that was queued so far.
+    pub(super) fn hand_out(&mut self, n: u64) {
+        if self.run.left == 0 {
+            self.run.at = self.end();
+        }
+        self.run.left = self.run.left.saturating_add(n);
+    }
+
+    /// Message octets that the embedder has not written.
+    pub(super) fn handed_out(&self) -> u64 {
+        self.run.left
+    }
+
+    /// What to write, up to the run.
+    pub(super) fn transmit(&self) -> Option<&[u8]> {
+        let end = if self.run.left > 0 { self.gate.min(self.run.at) } else { self.gate };
+        self.slice(self.position(), end)
+    }
+
+    /// What to write behind the run.
+    pub(super) fn transmit_behind(&self) -> Option<&[u8]> {
+        if self.run.left == 0 {
+            return None;
+        }
+        self.slice(self.run.at, self.gate)
+    }
+
+    fn slice(&self, from: u64, to: u64) -> Option<&[u8]> {
+        let index = |at: u64| usize::try_from(at.saturating_sub(self.base)).unwrap_or(0);
+        self.octets.get(index(from)..index(to)).filter(|octets| !octets.is_empty())
+    }
+
+    /// `n` octets were written: of the commands before the run, of the run, of those behind it.
+    pub(super) fn transmitted(&mut self, n: usize) {
+        self.progress = self.progress.saturating_add(n as u64);
+        let before = n.min(self.transmit().map_or(0, <[u8]>::len));
+        self.written += before;
+        let rest = n - before;
+        let run = self.run.left.min(rest as u64);
+        self.run.left -= run;
+        let behind = rest - usize::try_from(run).unwrap_or(0);
+        if self.run.left == 0 {
+            self.written = (self.written + behind).min(self.octets.len());
+        }
+        if self.written == self.octets.len() {
+            self.base += self.written as u64;
+            self.octets.clear();
+            self.written = 0;
+        }
+    }
+
+    /// Octets written so far.
+    pub(super) fn progress(&self) -> u64 {
+        self.progress
+    }
+
+    /// Whether something may be written now.
+    pub(super) fn has_output(&self) -> bool {
+        self.run.left > 0 || self.transmit().is_some()
+    }
+
+    /// Forgets what has not left.
+    pub(super) fn drop_output(&mut self) {
+        self.octets.truncate(self.written);
+        self.run.left = 0;
+        self.open.clear();
+        self.gate = self.position();
+    }
+
+    /// Gives back what memory can be given back.
+    pub(super) fn shrink(&mut self) {
+        if self.octets.is_empty() {
+            self.octets = Vec::new();
+        }
+        if self.open.is_empty() {
+            self.open = VecDeque::new();
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The client machine, as dialogues: what it sends, what it is told, and what it tells.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "this is how a test fails")]
+
+mod auth;
+mod body;
+mod chunking;
+mod desk;
+mod greeting;
+mod lmtp;
+mod pipelining;
+mod replies;
+mod starttls;
+mod time;
+mod transaction;
