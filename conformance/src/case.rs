@@ -54,11 +54,9 @@ fn milliseconds<S: serde::Serializer>(took: &Duration, to: S) -> Result<S::Ok, S
 }
 
 /// A breach of what is no MUST, in the profile of the run, is a shortcoming.
-fn graded(verdict: Verdict, case: Case, strict: bool) -> Verdict {
+pub(crate) fn graded(verdict: Verdict, of: Option<&Requirement>, strict: bool) -> Verdict {
     match verdict {
-        Verdict::Fail(finding)
-            if case.requirement().is_some_and(|r| !r.graded(strict).is_must()) =>
-        {
+        Verdict::Fail(finding) if of.is_some_and(|r| !r.graded(strict).is_must()) => {
             Verdict::Warn(finding)
         }
         verdict => verdict,
@@ -88,7 +86,7 @@ pub fn run(case: Case, run: &Run) -> Report {
     let tester = Tester::new(run, case.id);
     let verdict = match catch_unwind(AssertUnwindSafe(|| (case.run)(&tester))) {
         Ok(Ok(())) => Verdict::Pass,
-        Ok(Err(verdict)) => graded(verdict, case, run.strict),
+        Ok(Err(verdict)) => graded(verdict, case.requirement(), run.strict),
         Err(_) => Verdict::Error("the case panicked".into()),
     };
     let sessions = tester.transcripts();

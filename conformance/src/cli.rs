@@ -1,10 +1,16 @@
 //! The arguments of the command line.
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::PossibleValue};
-use smtp_conformance::{profile::Profile, requirement::Level, runner, select::Selection};
+use smtp_conformance::{
+    client,
+    profile::Profile,
+    requirement::{Half, Level},
+    runner,
+    select::Selection,
+};
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
-/// Judges any SMTP server, black box, by the RFCs.
+/// Judges any SMTP server, and any SMTP client, black box, by the RFCs.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -21,10 +27,19 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run the cases against a server
     Server(Box<Server>),
+    /// Run the cases against a client
+    Client(Box<Client>),
     /// Look at a server and write a first target file; sends no message
     Probe(Probe),
     /// List the requirements
-    List(Filters),
+    List {
+        /// Those of clients, in place of those of servers
+        #[arg(long)]
+        clients: bool,
+        /// Which
+        #[command(flatten)]
+        filters: Filters,
+    },
     /// Say what a requirement is, where it is written and why it matters
     Explain {
         /// Its id, or the beginning of some
@@ -63,6 +78,58 @@ pub(crate) struct Server {
     /// Say which cases would run and how many messages they send, and connect to nobody
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// What is made of it
+    #[command(flatten)]
+    pub(crate) outputs: Outputs,
+}
+
+/// Run the cases against a client: `client [OPTIONS] -- COMMAND`, a sender file, or a client that a
+/// person starts.
+#[derive(Debug, Args)]
+pub(crate) struct Client {
+    /// The command that sends a message: its words, without a shell; {addr}, {host}, {port}, {from},
+    /// {to}, {message} and others are put in
+    #[arg(last = true, value_name = "COMMAND", required_unless_present_any = ["sender", "listen"])]
+    pub(crate) command: Vec<String>,
+    /// Read the commands from a file
+    #[arg(long, value_name = "FILE", conflicts_with = "command")]
+    pub(crate) sender: Option<PathBuf>,
+    /// Listen here, for a client that you start by hand
+    #[arg(long, value_name = "IP:PORT", conflicts_with_all = ["command", "sender"])]
+    pub(crate) listen: Option<SocketAddr>,
+    /// An exit status that says: not sent, to be tried again; again for each
+    #[arg(long, value_name = "N")]
+    pub(crate) exit_temporary: Vec<i32>,
+    /// An exit status that says: not sent, and never will be; again for each
+    #[arg(long, value_name = "N")]
+    pub(crate) exit_permanent: Vec<i32>,
+    /// The command returns before the message is delivered: its status says nothing
+    #[arg(long)]
+    pub(crate) queues: bool,
+    /// Seconds that a message may take; with --listen, seconds to wait for you [default: 20, 300]
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub(crate) patience: Option<Duration>,
+    /// Seconds to wait for a client that queues to come again
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub(crate) again: Option<Duration>,
+    /// Which cases
+    #[command(flatten)]
+    pub(crate) filters: Filters,
+    /// Cases at once; one with --listen
+    #[arg(long, value_name = "N", default_value_t = client::JOBS)]
+    pub(crate) jobs: NonZeroUsize,
+    /// Makes the messages of this run its own; a new number otherwise
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// What is made of it
+    #[command(flatten)]
+    pub(crate) outputs: Outputs,
+}
+
+/// What is made of a run.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reports")]
+pub(crate) struct Outputs {
     /// Deviations that are expected: [[deviation]] id, verdict, reason, until
     #[arg(long, value_name = "FILE")]
     pub(crate) expect: Option<PathBuf>,
@@ -282,14 +349,15 @@ fn maildir(text: &str) -> Result<(String, PathBuf), String> {
 }
 
 impl Filters {
-    /// The selection.
-    pub(crate) fn selection(&self) -> Selection {
+    /// The selection from the catalogue of `half`.
+    pub(crate) fn selection(&self, half: Half) -> Selection {
         let levels = self.level.iter().map(|strength| match strength {
             Strength::Must => Level::Must,
             Strength::Should => Level::Should,
             Strength::May => Level::May,
         });
         Selection {
+            half,
             profile: self.profile.0,
             ids: self.only.clone(),
             without: self.without.clone(),

@@ -1,4 +1,4 @@
-//! The command line that runs the same server again.
+//! The command line that judges the same server or client again.
 
 /// Options with a value that choose cases or outputs: a reproducer does not repeat them.
 const DROPPED: [&str; 14] = [
@@ -26,6 +26,11 @@ pub(crate) fn again(arguments: impl IntoIterator<Item = String>) -> String {
     let mut line = "smtp-conformance".to_owned();
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
+        if argument == "--" {
+            line.push_str(" --");
+            line.extend(arguments.map(|word| format!(" {}", quoted(&word))));
+            break;
+        }
         let (name, value) = match argument.split_once('=') {
             Some((name, value)) if name.starts_with("--") => (name, Some(value)),
             _ => (argument.as_str(), None),
@@ -50,7 +55,7 @@ pub(crate) fn again(arguments: impl IntoIterator<Item = String>) -> String {
 }
 
 fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+[]".contains(c);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+[]{}".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
     }
@@ -89,6 +94,12 @@ mod tests {
              --profile strict"
         );
         assert_eq!(line(&["--password=secret1"]), "smtp-conformance --password …");
+    }
+
+    #[test]
+    fn a_clients_own_words_are_not_looked_at() {
+        let all = ["client", "--only", "C-01", "--", "send", "--json", "{addr}", "-v"];
+        assert_eq!(line(&all), "smtp-conformance client -- send --json {addr} -v");
     }
 
     #[test]

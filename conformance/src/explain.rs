@@ -1,7 +1,7 @@
 //! What the catalogue says: one requirement, the list, and what a run would do.
 
 use crate::{
-    cases,
+    cases, client,
     cooperation::Cooperation,
     profile::Profile,
     rehearsal,
@@ -18,7 +18,8 @@ use std::fmt::{self, Write};
 pub fn explain(id: &str) -> Result<String, String> {
     let mut found: Vec<_> = requirement::find(id).into_iter().collect();
     if found.is_empty() {
-        found.extend(requirement::all().iter().filter(|one| matches(id, &one.id)));
+        let both = requirement::all().iter().chain(requirement::clients());
+        found.extend(both.filter(|one| matches(id, &one.id)));
     }
     if found.is_empty() {
         return Err(format!("no requirement is called {id}; try `smtp-conformance list`"));
@@ -59,6 +60,9 @@ fn write_one(out: &mut String, requirement: &Requirement) -> fmt::Result {
     if has_case(&requirement.id) {
         let id = &requirement.id;
         writeln!(out, "  run        smtp-conformance server HOST:PORT --only {id}")
+    } else if client::cases::all().iter().any(|case| case.id == requirement.id) {
+        let id = &requirement.id;
+        writeln!(out, "  run        smtp-conformance client --only {id} -- COMMAND")
     } else if requirement.manual.is_empty() {
         writeln!(out, "  run        no case yet")
     } else {
@@ -71,7 +75,7 @@ fn has_case(id: &str) -> bool {
 }
 
 /// The requirements of `tasks`, a line each.
-pub fn list(tasks: &[Task], profile: Profile) -> String {
+pub fn list<C>(tasks: &[Task<C>], profile: Profile) -> String {
     let mut out = String::new();
     for Task { requirement, case } in tasks {
         let sign = if case.is_ok() { ' ' } else { '○' };

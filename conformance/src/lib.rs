@@ -1,4 +1,4 @@
-//! Judges any SMTP server, black box, by the RFCs.
+//! Judges any SMTP server, and any SMTP client, black box, by the RFCs.
 //!
 //! A [`Case`](case::Case) judges one [`Requirement`](requirement::Requirement): it opens
 //! [sessions](session::Session) with the server, says octets, and judges what it hears. The suite has
@@ -9,6 +9,7 @@
 pub mod capture;
 pub mod case;
 pub mod cases;
+pub mod client;
 pub mod cooperation;
 pub mod diff;
 pub mod expect;

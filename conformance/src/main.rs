@@ -1,22 +1,24 @@
-//! `smtp-conformance`: judges an SMTP server, and says what it found.
+//! `smtp-conformance`: judges an SMTP server or an SMTP client, and says what it found.
 
 #![forbid(unsafe_code)]
 
 mod cli;
+mod client_told;
 mod command_line;
 mod preflight;
 mod told;
 
 use clap::Parser;
-use cli::{Arguments, Colour, Command, Deny, Filters, Server};
+use cli::{Arguments, Colour, Command, Deny, Filters, Outputs, Server};
 use indicatif::{ProgressBar, ProgressStyle};
 use smtp_conformance::{
-    capture, case,
+    capture, case, client,
     cooperation::Mailbox,
     diff::Difference,
     expect::{Date, Expected},
     explain, probe,
     report::{Document, Status, Subject, html, json, junit, text},
+    requirement::Half,
     runner::{self, Task},
     select::Selection,
     target::Refused,
@@ -25,6 +27,7 @@ use smtp_conformance::{
 use std::{
     fs,
     io::{self, IsTerminal, Write},
+    num::NonZeroUsize,
     path::Path,
     process::ExitCode,
     time::{Instant, SystemTime, UNIX_EPOCH},
@@ -51,7 +54,8 @@ fn main() -> ExitCode {
     let ended = match arguments.command {
         Command::Server(server) => judge(&server),
         Command::Probe(probe) => look(&probe),
-        Command::List(filters) => list(&filters),
+        Command::Client(client) => judge_client(&client),
+        Command::List { clients, filters } => list(&filters, clients),
         Command::Explain { id } => explain::explain(&id).map_err(Stop).map(|text| {
             print(&text);
             0
@@ -72,14 +76,19 @@ fn print(text: &str) {
     let _gone: io::Result<()> = io::stdout().lock().write_all(text.as_bytes());
 }
 
-fn list(filters: &Filters) -> Result<u8, Stop> {
-    let selection = chosen(filters)?;
-    print(&explain::list(&runner::plan(&selection), selection.profile));
+fn list(filters: &Filters, clients: bool) -> Result<u8, Stop> {
+    if clients {
+        let selection = chosen(filters, Half::Client)?;
+        print(&explain::list(&client::plan(&selection), selection.profile));
+    } else {
+        let selection = chosen(filters, Half::Server)?;
+        print(&explain::list(&runner::plan(&selection), selection.profile));
+    }
     Ok(0)
 }
 
-fn chosen(filters: &Filters) -> Result<Selection, Stop> {
-    let selection = filters.selection();
+fn chosen(filters: &Filters, half: Half) -> Result<Selection, Stop> {
+    let selection = filters.selection(half);
     if let Some(filter) = selection.empty_filter() {
         return Err(Stop(format!("no requirement fits \"{filter}\"; try `smtp-conformance list`")));
     }
@@ -122,8 +131,8 @@ fn write(path: &Path, text: &str) -> Result<(), Stop> {
 }
 
 fn judge(arguments: &Server) -> Result<u8, Stop> {
-    let selection = chosen(&arguments.filters)?;
-    let expected = arguments.expect.as_deref().map(read_expected).transpose()?;
+    let selection = chosen(&arguments.filters, Half::Server)?;
+    let expected = arguments.outputs.expect.as_deref().map(read_expected).transpose()?;
     let described = arguments.told.described().map_err(Stop)?;
     let tasks = runner::plan(&selection);
     if arguments.dry_run {
@@ -144,6 +153,7 @@ fn judge(arguments: &Server) -> Result<u8, Stop> {
         greeted.remarks.push(remark.into());
     }
     let subject = Subject {
+        half: Half::Server,
         server,
         greeting: greeted.greeting,
         profile: selection.profile,
@@ -166,26 +176,60 @@ fn judge(arguments: &Server) -> Result<u8, Stop> {
     }
     preflight::check_mailbox(&run)?;
     let began = Instant::now();
-    let reports = run_with_bar(&run, &selection, &tasks, arguments);
+    let reports = run_with_bar(&tasks, |progress| {
+        runner::run_jobs(&run, &selection, arguments.jobs, progress)
+    });
     let mut document = Document::new(subject, reports, began.elapsed());
     if let Some(expected) = expected {
         expected.apply(&mut document, Date::today());
     }
-    tell(&document, arguments)?;
+    tell(&document, &arguments.outputs)?;
     if !preflight::answers(&run) {
         let text = "after the run the server takes no connection, or says nothing: did it crash? \
                     Cases that could not connect are inconclusive";
         return Err(Stop(text.into()));
     }
+    Ok(exit_code(&document, &arguments.outputs))
+}
+
+fn judge_client(arguments: &cli::Client) -> Result<u8, Stop> {
+    let selection = chosen(&arguments.filters, Half::Client)?;
+    let expected = arguments.outputs.expect.as_deref().map(read_expected).transpose()?;
+    let (name, sender) = arguments.sender().map_err(Stop)?;
+    let subject = Subject {
+        half: Half::Client,
+        server: name,
+        greeting: String::new(),
+        profile: selection.profile,
+        seed: arguments.seed.unwrap_or_else(new_seed),
+        command: command_line::again(std::env::args().skip(1)),
+        remarks: Vec::new(),
+    };
+    let run = client::trial::Run::new(sender, subject.seed, selection.profile.is_strict())?;
+    let jobs = if arguments.listen.is_some() { NonZeroUsize::MIN } else { arguments.jobs };
+    let tasks = client::plan(&selection);
+    let began = Instant::now();
+    let reports = run_with_bar(&tasks, |progress| {
+        runner::run_tasks(&tasks, jobs, &|case| client::run(case, &run), progress)
+    });
+    let mut document = Document::new(subject, reports, began.elapsed());
+    if let Some(expected) = expected {
+        expected.apply(&mut document, Date::today());
+    }
+    tell(&document, &arguments.outputs)?;
+    Ok(exit_code(&document, &arguments.outputs))
+}
+
+fn exit_code(document: &Document, outputs: &Outputs) -> u8 {
     let warnings = document.unexpected(Status::Warn).count();
-    Ok(if document.is_red() {
+    if document.is_red() {
         FAIL
-    } else if arguments.deny == Some(Deny::Warn) && warnings > 0 {
+    } else if outputs.deny == Some(Deny::Warn) && warnings > 0 {
         eprintln!("smtp-conformance: {warnings} warnings are denied");
         DENIED
     } else {
         0
-    })
+    }
 }
 
 fn read_expected(path: &Path) -> Result<Expected, Stop> {
@@ -200,11 +244,9 @@ fn new_seed() -> u64 {
     u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
 }
 
-fn run_with_bar(
-    run: &Run,
-    selection: &Selection,
-    tasks: &[Task],
-    arguments: &Server,
+fn run_with_bar<C>(
+    tasks: &[Task<C>],
+    run: impl FnOnce(&(dyn Fn(&case::Report) + Sync)) -> Vec<case::Report>,
 ) -> Vec<case::Report> {
     let count = tasks.iter().filter(|task| task.case.is_ok()).count();
     // It is drawn on standard error, and only if that is a terminal.
@@ -213,7 +255,7 @@ fn run_with_bar(
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.progress_chars("=> "));
     }
-    let reports = runner::run_jobs(run, selection, arguments.jobs, &|report| {
+    let reports = run(&|report| {
         let status = Status::from(&report.verdict);
         bar.set_message(format!("{} {}", report.id, status));
         bar.inc(1);
@@ -222,7 +264,7 @@ fn run_with_bar(
     reports
 }
 
-fn tell(document: &Document, arguments: &Server) -> Result<(), Stop> {
+fn tell(document: &Document, arguments: &Outputs) -> Result<(), Stop> {
     let dash = |path: &Option<std::path::PathBuf>| path.as_deref() == Some(Path::new("-"));
     let outputs = [
         (&arguments.json, json::write(document)?),

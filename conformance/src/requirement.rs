@@ -1,4 +1,5 @@
-//! The catalogue of requirements: what a server must do, and where it is written.
+//! The catalogues of requirements: what a server must do and what a client must do, and where it
+//! is written.
 
 use serde::{Deserialize, Serialize};
 use std::sync::OnceLock;
@@ -41,7 +42,7 @@ impl Level {
     }
 }
 
-/// One requirement. The catalogue is `requirements.toml` in the crate's folder.
+/// One requirement. The catalogues are `requirements.toml` and `clients.toml` in the crate's folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Requirement {
@@ -100,22 +101,57 @@ struct Catalogue {
     requirement: Vec<Requirement>,
 }
 
-/// The whole catalogue, in its order.
+/// Who is judged: each half of the suite has its catalogue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Half {
+    /// A server, by `requirements.toml`.
+    #[default]
+    Server,
+    /// A client, by `clients.toml`.
+    Client,
+}
+
+impl Half {
+    /// Its catalogue, in its order.
+    pub fn requirements(self) -> &'static [Requirement] {
+        match self {
+            Self::Server => all(),
+            Self::Client => clients(),
+        }
+    }
+}
+
+/// What a server must do: the whole catalogue, in its order.
 ///
 /// # Panics
 /// If `requirements.toml` does not parse; a test reads it.
-#[expect(clippy::panic, reason = "the file is part of the program, and a test reads it")]
 pub fn all() -> &'static [Requirement] {
     static ALL: OnceLock<Vec<Requirement>> = OnceLock::new();
-    ALL.get_or_init(|| match toml::from_str::<Catalogue>(include_str!("../requirements.toml")) {
-        Ok(catalogue) => catalogue.requirement,
-        Err(error) => panic!("requirements.toml: {error}"),
-    })
+    ALL.get_or_init(|| read("requirements.toml", include_str!("../requirements.toml")))
 }
 
-/// The requirement called `id`.
+/// What a client must do: the whole catalogue, in its order.
+///
+/// # Panics
+/// If `clients.toml` does not parse; a test reads it.
+pub fn clients() -> &'static [Requirement] {
+    static ALL: OnceLock<Vec<Requirement>> = OnceLock::new();
+    ALL.get_or_init(|| read("clients.toml", include_str!("../clients.toml")))
+}
+
+#[expect(clippy::panic, reason = "the file is part of the program, and a test reads it")]
+fn read(name: &str, text: &str) -> Vec<Requirement> {
+    match toml::from_str::<Catalogue>(text) {
+        Ok(catalogue) => catalogue.requirement,
+        Err(error) => panic!("{name}: {error}"),
+    }
+}
+
+/// The requirement called `id`, of either half.
 pub fn find(id: &str) -> Option<&'static Requirement> {
-    all().iter().find(|requirement| requirement.id.eq_ignore_ascii_case(id))
+    let mut both = all().iter().chain(clients());
+    both.find(|requirement| requirement.id.eq_ignore_ascii_case(id))
 }
 
 #[cfg(test)]
@@ -125,8 +161,9 @@ mod tests {
 
     #[test]
     fn the_catalogue_parses_and_no_id_stands_twice() {
-        let ids: BTreeSet<_> = all().iter().map(|requirement| &requirement.id).collect();
-        assert_eq!(ids.len(), all().len());
-        assert!(ids.len() >= 313);
+        let both = all().iter().chain(clients());
+        let ids: BTreeSet<_> = both.map(|requirement| &requirement.id).collect();
+        assert_eq!(ids.len(), all().len() + clients().len());
+        assert!(all().len() >= 313 && clients().len() >= 60);
     }
 }

@@ -1,4 +1,4 @@
-//! Runs the cases of a selection against a server.
+//! Runs the cases of a selection.
 
 use crate::{
     case::{self, Case, Report},
@@ -24,20 +24,24 @@ pub const JOBS: NonZeroUsize = NonZeroUsize::new(4).unwrap();
 
 /// A requirement of a selection, and what is to be done about it.
 #[derive(Clone, Debug)]
-pub struct Task {
+pub struct Task<C = Case> {
     /// The requirement.
     pub requirement: &'static Requirement,
     /// Its case, or why none is run.
-    pub case: Result<Case, String>,
+    pub case: Result<C, String>,
 }
 
-/// What a run of `selection` does, in the catalogue's order.
+/// What a run of `selection` over a server does, in the catalogue's order.
 pub fn plan(selection: &Selection) -> Vec<Task> {
-    let cases = cases::all();
+    plan_of(selection, &cases::all(), |case| case.id)
+}
+
+/// What a run of `selection` with these cases does, in the catalogue's order.
+pub fn plan_of<C: Copy>(selection: &Selection, cases: &[C], id: fn(&C) -> &str) -> Vec<Task<C>> {
     let requirements = selection.requirements().into_iter();
     requirements
         .map(|requirement| {
-            let case = cases.iter().find(|case| case.id == requirement.id);
+            let case = cases.iter().find(|case| id(case) == requirement.id);
             let case = match (case, selection.withheld(requirement)) {
                 (None, _) if requirement.manual.is_empty() => Err("no case".to_owned()),
                 (None, _) => Err(format!("no case: {}", requirement.manual)),
@@ -64,7 +68,16 @@ pub fn run_jobs(
     jobs: NonZeroUsize,
     progress: &(dyn Fn(&Report) + Sync),
 ) -> Vec<Report> {
-    let tasks = plan(selection);
+    run_tasks(&plan(selection), jobs, &|case| case::run(case, run), progress)
+}
+
+/// Runs `tasks`, `jobs` at once, each judged by `judge`.
+pub fn run_tasks<C: Copy + Sync + Send>(
+    tasks: &[Task<C>],
+    jobs: NonZeroUsize,
+    judge: &(dyn Fn(C) -> Report + Sync),
+    progress: &(dyn Fn(&Report) + Sync),
+) -> Vec<Report> {
     let reports: Vec<Mutex<Option<Report>>> = tasks.iter().map(|_| Mutex::default()).collect();
     // What may bring the server down runs when all others are done, one by one, so that no other
     // case is judged while the server is at its limit.
@@ -74,7 +87,7 @@ pub fn run_jobs(
         let next = AtomicUsize::new(0);
         let work = || {
             while let Some(&n) = numbers.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let report = report(&tasks[n], run, progress);
+                let report = report(&tasks[n], judge, progress);
                 *reports[n].lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
             }
         };
@@ -88,10 +101,14 @@ pub fn run_jobs(
     reports.filter_map(|one| one.into_inner().unwrap_or_else(PoisonError::into_inner)).collect()
 }
 
-fn report(task: &Task, run: &Run, progress: &(dyn Fn(&Report) + Sync)) -> Report {
+fn report<C: Copy>(
+    task: &Task<C>,
+    judge: &(dyn Fn(C) -> Report + Sync),
+    progress: &(dyn Fn(&Report) + Sync),
+) -> Report {
     match &task.case {
         Ok(case) => {
-            let report = case::run(*case, run);
+            let report = judge(*case);
             progress(&report);
             report
         }

@@ -2,13 +2,15 @@
 
 use crate::{
     profile::Profile,
-    requirement::{self, Level, Requirement},
+    requirement::{Half, Level, Requirement},
 };
 
 /// A choice from the catalogue. Filters of one kind widen each other, those of different kinds
 /// narrow: `ids = [SEQ, EOD]` and `levels = [MUST]` chooses the MUSTs of both families.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
+    /// Whose requirements.
+    pub half: Half,
     /// Chooses requirements, the listener and how breaches are graded.
     pub profile: Profile,
     /// Ids: beginnings (`SEQ`, `SEQ-0`) or globs (`*-01`).
@@ -34,7 +36,8 @@ pub struct Selection {
 impl Selection {
     /// The requirements chosen, in the catalogue's order.
     pub fn requirements(&self) -> Vec<&'static Requirement> {
-        requirement::all().iter().filter(|requirement| self.includes(requirement)).collect()
+        let all = self.half.requirements().iter();
+        all.filter(|requirement| self.includes(requirement)).collect()
     }
 
     /// Whether `requirement` is chosen.
@@ -64,7 +67,7 @@ impl Selection {
 
     /// The first filter that no requirement of the whole catalogue fits: a slip of the pen.
     pub fn empty_filter(&self) -> Option<String> {
-        let all = requirement::all();
+        let all = self.half.requirements();
         let lost = |test: &dyn Fn(&Requirement) -> bool| !all.iter().any(test);
         let ids = self.ids.iter().chain(&self.without);
         let one = |selection: Selection| lost(&|r| selection.includes(r));
@@ -169,6 +172,7 @@ fn places(reference: &str) -> Vec<Place> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::requirement;
 
     fn chosen(selection: &Selection) -> Vec<&'static str> {
         selection.requirements().iter().map(|requirement| requirement.id.as_str()).collect()

@@ -2,7 +2,7 @@
 
 use crate::wire::{Received, Wire};
 use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme,
+    ClientConfig, ClientConnection, Connection, DigitallySignedStruct, SignatureScheme,
     SupportedProtocolVersion,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{CryptoProvider, aws_lc_rs},
@@ -31,7 +31,7 @@ pub enum TlsFailure {
 /// A connection inside TLS.
 pub struct TlsWire {
     inner: Box<dyn Wire>,
-    tls: ClientConnection,
+    tls: Connection,
     closed: bool,
     goodbye: bool,
 }
@@ -48,22 +48,33 @@ pub struct Handshake<'a> {
 }
 
 impl TlsWire {
-    /// Does a handshake on `inner`. `early` are octets that were received already: what the server
-    /// said behind its 220 belongs to TLS or to nobody.
+    /// Does a handshake on `inner` as the client. `early` are octets that were received already:
+    /// what the server said behind its 220 belongs to TLS or to nobody.
     ///
     /// # Errors
     /// [`TlsFailure`], with the connection, on which the peer may say more.
     pub fn handshake(
-        mut inner: Box<dyn Wire>,
+        inner: Box<dyn Wire>,
         early: &[u8],
         how: Handshake<'_>,
     ) -> Result<Self, (Box<dyn Wire>, TlsFailure)> {
-        let mut tls = match client(how) {
-            Ok(tls) => tls,
-            Err(failure) => return Err((inner, failure)),
-        };
-        let deadline = Instant::now() + how.patience;
-        let mut early = early;
+        match client(how) {
+            Ok(tls) => Self::negotiate(inner, early, tls.into(), how.patience),
+            Err(failure) => Err((inner, failure)),
+        }
+    }
+
+    /// The same from either side: as what `tls` is.
+    ///
+    /// # Errors
+    /// As [`handshake`](Self::handshake).
+    pub fn negotiate(
+        mut inner: Box<dyn Wire>,
+        mut early: &[u8],
+        mut tls: Connection,
+        patience: Duration,
+    ) -> Result<Self, (Box<dyn Wire>, TlsFailure)> {
+        let deadline = Instant::now() + patience;
         loop {
             if !send_pending(&mut tls, inner.as_mut()) {
                 return Err((inner, TlsFailure::Closed));
@@ -83,7 +94,7 @@ impl TlsWire {
                 std::mem::take(&mut early)
             };
             if let Err(error) = feed(&mut tls, octets) {
-                // The alert tells the server why we leave.
+                // The alert tells the peer why we leave.
                 send_pending(&mut tls, inner.as_mut());
                 return Err((inner, TlsFailure::Protocol(error.to_string())));
             }
@@ -172,7 +183,7 @@ fn client(how: Handshake<'_>) -> Result<ClientConnection, TlsFailure> {
     ClientConnection::new(Arc::new(config), name).map_err(|e| failure(&e))
 }
 
-fn send_pending(tls: &mut ClientConnection, inner: &mut dyn Wire) -> bool {
+fn send_pending(tls: &mut Connection, inner: &mut dyn Wire) -> bool {
     let mut octets = Vec::new();
     while tls.wants_write() {
         if tls.write_tls(&mut octets).is_err() {
@@ -182,7 +193,7 @@ fn send_pending(tls: &mut ClientConnection, inner: &mut dyn Wire) -> bool {
     octets.is_empty() || inner.send(&octets)
 }
 
-fn feed(tls: &mut ClientConnection, mut octets: &[u8]) -> Result<(), rustls::Error> {
+fn feed(tls: &mut Connection, mut octets: &[u8]) -> Result<(), rustls::Error> {
     while !octets.is_empty() {
         tls.read_tls(&mut octets).map_err(|e| rustls::Error::General(e.to_string()))?;
         tls.process_new_packets()?;

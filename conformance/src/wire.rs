@@ -84,10 +84,7 @@ impl Target for TcpTarget {
     fn connect(&self, port: Port) -> io::Result<Box<dyn Wire>> {
         let address = self.address(port).ok_or(io::ErrorKind::AddrNotAvailable)?;
         let stream = TcpStream::connect_timeout(&address, self.timeout)?;
-        // Each segment is sent as it is written: cases depend on where it is cut.
-        stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(self.timeout))?;
-        Ok(Box::new(TcpWire(stream)))
+        Ok(Box::new(TcpWire::new(stream, self.timeout)?))
     }
 
     fn has(&self, port: Port) -> bool {
@@ -95,7 +92,21 @@ impl Target for TcpTarget {
     }
 }
 
-struct TcpWire(TcpStream);
+/// A connection over TCP.
+pub struct TcpWire(TcpStream);
+
+impl TcpWire {
+    /// Over `stream`, on which each segment is sent as it is written: cases depend on where it is
+    /// cut. A send that takes longer than `timeout` fails.
+    ///
+    /// # Errors
+    /// The stream does not take its options: it is closed.
+    pub fn new(stream: TcpStream, timeout: Duration) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(timeout))?;
+        Ok(Self(stream))
+    }
+}
 
 impl Wire for TcpWire {
     fn send(&mut self, octets: &[u8]) -> bool {

@@ -8,7 +8,7 @@ pub mod text;
 use crate::{
     case::Report,
     outcome::{Place, Verdict},
-    requirement::{self, Level},
+    requirement::{self, Half, Level},
     transcript::Line,
 };
 use serde::{Deserialize, Serialize};
@@ -102,9 +102,12 @@ impl std::fmt::Display for Status {
 /// What was run, and against what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subject {
-    /// The server, as it was named.
+    /// Who was judged.
+    #[serde(default)]
+    pub half: Half,
+    /// The server, as it was named; or the client.
     pub server: String,
-    /// The first line of its greeting; empty if it was not heard.
+    /// The first line of a server's greeting; empty if it was not heard.
     #[serde(default)]
     pub greeting: String,
     /// The profile.
@@ -226,7 +229,11 @@ impl Document {
 
     /// The command line that runs `row` alone.
     pub fn reproducer(&self, row: &Row) -> String {
-        format!("{} --only {}", self.subject.command, row.id)
+        let command = &self.subject.command;
+        match command.split_once(" -- ") {
+            Some((own, client)) => format!("{own} --only {} -- {client}", row.id),
+            None => format!("{command} --only {}", row.id),
+        }
     }
 }
 
@@ -285,6 +292,7 @@ pub(crate) mod sample {
             report("EOD-03", Verdict::NotApplicable("not offered".into())),
         ];
         let subject = Subject {
+            half: Half::Server,
             server: "127.0.0.1:25".into(),
             greeting: evil.into(),
             profile: crate::profile::Profile::Default,

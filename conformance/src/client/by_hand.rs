@@ -1,0 +1,102 @@
+//! A client that a person starts by hand, for each case anew.
+
+use super::sender::{Ended, Manners, Need, Order, Running, Sender};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    time::Duration,
+};
+
+/// A person who starts a client. What it says of the message is not known: the dialogue alone is
+/// judged.
+#[derive(Debug)]
+pub struct ByHand {
+    listener: TcpListener,
+    manners: Manners,
+}
+
+impl ByHand {
+    /// Listens on `address`; waits for the person so long, and when the client has gone so long for
+    /// it to come again.
+    ///
+    /// # Errors
+    /// The address is not free.
+    pub fn listen(address: SocketAddr, patience: Duration, again: Duration) -> io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let manners = Manners { queues: true, patience, again, ..Manners::default() };
+        Ok(Self { listener, manners })
+    }
+}
+
+impl Sender for ByHand {
+    fn serves(&self, need: Need) -> bool {
+        need != Need::Mx
+    }
+
+    fn uses(&self, _: Need, _: &str) -> bool {
+        false
+    }
+
+    fn listener(&self) -> Option<io::Result<TcpListener>> {
+        Some(self.listener.try_clone())
+    }
+
+    fn manners(&self) -> &Manners {
+        &self.manners
+    }
+
+    fn start(&self, order: &Order<'_>) -> io::Result<Box<dyn Running>> {
+        let file = std::env::temp_dir().join(format!("{}.eml", order.message.token));
+        std::fs::write(&file, order.message.eml())?;
+        let how = match order.need {
+            Need::Plain => "in clear",
+            Need::StartTls => "with STARTTLS required",
+            Need::Auth => "signing in",
+            Need::StartTlsAuth => "with STARTTLS required, signing in",
+            Need::Utf8 => "with addresses outside ASCII",
+            Need::Mx => "by MX",
+        };
+        eprintln!(
+            "\n{}: send {} to {}, {how}\n  from <{}> to <{}>\n  trust {} for TLS; user {}, password {}",
+            order.message.token,
+            file.display(),
+            order.server,
+            order.from.escape_debug(),
+            order.to.join(">, <").escape_debug(),
+            order.ca.display(),
+            super::sasl::USER,
+            super::sasl::PASSWORD,
+        );
+        Ok(Box::new(Person { file }))
+    }
+}
+
+/// The client runs somewhere; when it ends is not known.
+struct Person {
+    file: std::path::PathBuf,
+}
+
+impl Running for Person {
+    fn ended(&mut self) -> Option<Ended> {
+        // Its end says nothing; that its sessions are over does.
+        Some(Ended::Exit(0))
+    }
+
+    fn stop(&mut self) {}
+
+    fn memory(&mut self) -> Option<u64> {
+        None
+    }
+
+    fn output(&mut self) -> String {
+        String::new()
+    }
+}
+
+impl Drop for Person {
+    fn drop(&mut self) {
+        // Somebody may have taken it away.
+        drop(std::fs::remove_file(&self.file));
+    }
+}

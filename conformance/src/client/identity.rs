@@ -1,0 +1,58 @@
+//! Certificates that a client under test can check: an authority made for the run, and one that it
+//! has never heard of.
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::{
+    ServerConfig,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, PrivateKeyDer},
+};
+use std::{fs, io, path::PathBuf, sync::Arc};
+use tempfile::TempDir;
+
+/// The server's identities.
+pub(super) struct Identity {
+    /// Of the authority in the file [`ca`](Self::ca).
+    pub(super) trusted: Arc<ServerConfig>,
+    /// Of one that stands in no file.
+    pub(super) stranger: Arc<ServerConfig>,
+    folder: TempDir,
+}
+
+impl Identity {
+    /// New keys, of which nothing is left when it is dropped.
+    pub(super) fn new() -> io::Result<Self> {
+        let folder = TempDir::with_prefix("smtp-conformance-")?;
+        let (trusted, pem) = authority().map_err(io::Error::other)?;
+        let (stranger, _) = authority().map_err(io::Error::other)?;
+        fs::write(folder.path().join("ca.pem"), pem)?;
+        Ok(Self { trusted, stranger, folder })
+    }
+
+    /// The certificate to trust.
+    pub(super) fn ca(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// An authority as PEM, and a server with a certificate of its.
+fn authority() -> Result<(Arc<ServerConfig>, String), Failure> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(rcgen::DnType::CommonName, "smtp-conformance, for one run");
+    let key = KeyPair::generate()?;
+    let root = params.self_signed(&key)?;
+    let issuer = Issuer::new(params, key);
+    let names = ["localhost", "127.0.0.1", "mx.example.test"].map(str::to_owned);
+    let own = KeyPair::generate()?;
+    let certificate = CertificateParams::new(names.to_vec())?.signed_by(&own, &issuer)?;
+    let chain: Vec<CertificateDer<'static>> = vec![certificate.der().clone(), root.der().clone()];
+    let secret = PrivateKeyDer::try_from(own.serialize_der())?;
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, secret)?;
+    Ok((Arc::new(config), root.pem()))
+}

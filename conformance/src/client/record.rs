@@ -1,0 +1,167 @@
+//! What a client said in one session, as cases judge it.
+
+use super::script::Point;
+use std::time::{Duration, Instant};
+
+/// One command.
+#[derive(Clone, Debug)]
+pub struct Command {
+    /// What it is.
+    pub point: Point,
+    /// As it came, without its CRLF.
+    pub line: Vec<u8>,
+    /// It came before the answer to what went in front of it was sent.
+    pub early: bool,
+    /// It came inside TLS.
+    pub tls: bool,
+    /// Its line in the transcript.
+    pub place: usize,
+    /// The code of the answer; 0 if there was none.
+    pub code: u16,
+}
+
+impl Command {
+    /// The line as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.line).into_owned()
+    }
+
+    /// The value of a parameter such as `SIZE`; empty for one without.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        let text = self.text();
+        let behind = text.rsplit_once('>').map_or(text.as_str(), |(_, rest)| rest).to_owned();
+        behind.split_whitespace().find_map(|word| {
+            let (key, value) = word.split_once('=').unwrap_or((word, ""));
+            key.eq_ignore_ascii_case(name).then(|| value.to_owned())
+        })
+    }
+
+    /// Whether anything stands behind the path of MAIL or RCPT.
+    pub fn has_parameters(&self) -> bool {
+        self.text().rsplit_once('>').is_some_and(|(_, rest)| !rest.trim().is_empty())
+    }
+
+    /// What stands in the angle brackets.
+    pub fn path(&self) -> String {
+        let text = self.text();
+        let path = text.split_once('<').and_then(|(_, rest)| rest.rsplit_once('>'));
+        path.map_or(String::new(), |(path, _)| path.to_owned())
+    }
+}
+
+/// A message as it came.
+#[derive(Clone, Debug)]
+pub struct Body {
+    /// The octets in front of the end: behind DATA with dots doubled, as they stood on the wire.
+    pub octets: Vec<u8>,
+    /// The end came.
+    pub complete: bool,
+    /// It came in chunks, RFC 3030.
+    pub chunked: bool,
+    /// The recipients that had been accepted.
+    pub recipients: Vec<String>,
+    /// The code of the answer to its end; 0 if there was none.
+    pub code: u16,
+    /// Its first line in the transcript.
+    pub place: usize,
+}
+
+impl Body {
+    /// The server took responsibility for it.
+    pub fn is_taken(&self) -> bool {
+        self.complete && (200..300).contains(&self.code)
+    }
+
+    /// The message without doubled dots.
+    pub fn unstuffed(&self) -> Vec<u8> {
+        if self.chunked {
+            return self.octets.clone();
+        }
+        let mut message = Vec::with_capacity(self.octets.len());
+        let mut rest = &self.octets[..];
+        while !rest.is_empty() {
+            let end = find(rest, b"\r\n").map_or(rest.len(), |at| at + 2);
+            let (line, more) = rest.split_at(end);
+            message.extend_from_slice(line.strip_prefix(b".").unwrap_or(line));
+            rest = more;
+        }
+        message
+    }
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The client closed.
+    Client,
+    /// The server closed.
+    Server,
+    /// The judge had waited long enough.
+    Stopped,
+}
+
+/// One session.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Its number among the sessions of its case, from 0.
+    pub number: usize,
+    /// The last number of the server's address: 1 of 127.0.0.1.
+    pub host: u8,
+    /// When it began.
+    pub began: Instant,
+    /// How long it took.
+    pub took: Duration,
+    /// The commands.
+    pub commands: Vec<Command>,
+    /// The messages, whole or not.
+    pub bodies: Vec<Body>,
+    /// Everything that was heard, decrypted, up to some megabytes.
+    pub octets: Vec<u8>,
+    /// How it ended.
+    pub ending: Ending,
+    /// The client closed while an answer was held back.
+    pub left_early: bool,
+    /// A handshake was tried, and why it failed if it did.
+    pub tls: Option<Result<(), String>>,
+    /// Octets of a flood that were sent.
+    pub flooded: usize,
+}
+
+impl Record {
+    /// A session that begins now.
+    pub(super) fn new(number: usize, host: u8) -> Self {
+        Self {
+            number,
+            host,
+            began: Instant::now(),
+            took: Duration::ZERO,
+            commands: Vec::new(),
+            bodies: Vec::new(),
+            octets: Vec::new(),
+            ending: Ending::Stopped,
+            left_early: false,
+            tls: None,
+            flooded: 0,
+        }
+    }
+
+    /// The commands at `point`.
+    pub fn at(&self, point: Point) -> impl Iterator<Item = &Command> {
+        self.commands.iter().filter(move |command| command.point == point)
+    }
+
+    /// Whether `text` was heard anywhere.
+    pub fn heard(&self, text: &str) -> bool {
+        contains(&self.octets, text)
+    }
+}
+
+/// Whether `text` stands in `octets`.
+pub fn contains(octets: &[u8], text: &str) -> bool {
+    find(octets, text.as_bytes()).is_some()
+}
+
+/// Where `text` stands in `octets` first.
+pub fn find(octets: &[u8], text: &[u8]) -> Option<usize> {
+    octets.windows(text.len().max(1)).position(|window| window == text)
+}

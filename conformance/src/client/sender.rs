@@ -1,0 +1,141 @@
+//! A client under test: something that is told to send a message, and says how that ended.
+
+use super::message::Message;
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    path::Path,
+    time::Duration,
+};
+
+/// What a test needs the client to do: each is a command of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Need {
+    /// To send a message to a server, in clear.
+    Plain,
+    /// The same with STARTTLS, which is required; the certificate is checked.
+    StartTls,
+    /// To sign in first, inside TLS or not.
+    Auth,
+    /// To sign in, with STARTTLS required.
+    StartTlsAuth,
+    /// To send to and from addresses outside ASCII.
+    Utf8,
+    /// To find the servers of the recipient's domain in the DNS.
+    Mx,
+}
+
+impl Need {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Plain, Self::StartTls, Self::Auth, Self::StartTlsAuth, Self::Utf8, Self::Mx];
+
+    /// Its key in a sender file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::StartTls => "starttls",
+            Self::Auth => "auth",
+            Self::StartTlsAuth => "starttls_auth",
+            Self::Utf8 => "utf8",
+            Self::Mx => "mx",
+        }
+    }
+}
+
+/// A message to send, and where.
+#[derive(Clone, Debug)]
+pub struct Order<'a> {
+    /// Which command does it.
+    pub need: Need,
+    /// The server; for [`Need::Mx`] only its port counts.
+    pub server: SocketAddr,
+    /// The client's own name, for EHLO.
+    pub helo: &'a str,
+    /// The reverse-path; empty for `<>`.
+    pub from: &'a str,
+    /// The recipients.
+    pub to: &'a [String],
+    /// What to send.
+    pub message: &'a Message,
+    /// The certificate to trust, as PEM.
+    pub ca: &'a Path,
+    /// A DNS server.
+    pub dns: Option<SocketAddr>,
+    /// How long to wait for a reply, for clients that can be told.
+    pub timeout: Duration,
+}
+
+/// How a client ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// With this exit status; 0 says that the message was sent.
+    Exit(i32),
+    /// By a signal: it crashed.
+    Killed,
+}
+
+/// A client that is sending.
+pub trait Running {
+    /// How it ended, if it has.
+    fn ended(&mut self) -> Option<Ended>;
+
+    /// Ends it.
+    fn stop(&mut self);
+
+    /// The most memory that it has had, in octets, if that can be seen.
+    fn memory(&mut self) -> Option<u64>;
+
+    /// What it said to the user.
+    fn output(&mut self) -> String;
+}
+
+/// What the exit status and the time of a client mean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manners {
+    /// Statuses that say: not sent, to be tried again.
+    pub temporary: Vec<i32>,
+    /// Statuses that say: not sent, and never will be.
+    pub permanent: Vec<i32>,
+    /// The client only takes the message and sends it later: its status says nothing.
+    pub queues: bool,
+    /// How long a message may take.
+    pub patience: Duration,
+    /// How long to wait for a client that queues to come again.
+    pub again: Duration,
+}
+
+impl Default for Manners {
+    fn default() -> Self {
+        Self {
+            temporary: Vec::new(),
+            permanent: Vec::new(),
+            queues: false,
+            patience: Duration::from_secs(20),
+            again: Duration::from_secs(2),
+        }
+    }
+}
+
+/// A client under test.
+pub trait Sender: Send + Sync {
+    /// Whether it can be told to do this.
+    fn serves(&self, need: Need) -> bool;
+
+    /// Whether what it does depends on this placeholder, such as `helo`.
+    fn uses(&self, need: Need, placeholder: &str) -> bool;
+
+    /// The listeners that it connects to, if they cannot be others for each test.
+    fn listener(&self) -> Option<io::Result<TcpListener>> {
+        None
+    }
+
+    /// What its exit status means.
+    fn manners(&self) -> &Manners;
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    fn start(&self, order: &Order<'_>) -> io::Result<Box<dyn Running>>;
+}
