@@ -1,8 +1,13 @@
 //! The machine and all that it is connected to: the stream, the clock, the stop signal.
 
 use crate::{
-    clock::Clock, handler::TlsInfo, pump::Pump, recv_buffer::Ahead, runtime::Runtime,
+    clock::Clock,
+    handler::TlsInfo,
+    pump::{Closing, Pump},
+    recv_buffer::Ahead,
+    runtime::Runtime,
     stream::Stream,
+    tls,
 };
 use smtp_proto::{
     Instant,
@@ -13,7 +18,7 @@ use std::{
     future::{Future, poll_fn},
     io,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -37,14 +42,6 @@ pub(crate) enum Woken {
     End,
     /// A timer or the stop signal: ask the machine.
     Machine,
-}
-
-/// How far the closing of a stream has come.
-enum Closing {
-    Output,
-    TlsNotice,
-    Shutdown,
-    Drain,
 }
 
 impl<'s, S: Stream, R: Runtime> Link<'s, S, R> {
@@ -194,13 +191,17 @@ impl<'s, S: Stream, R: Runtime> Link<'s, S, R> {
         .await;
     }
 
+    fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<TlsInfo>> {
+        self.pump.poll_handshake(cx).map_ok(tls::server_info)
+    }
+
     /// Does the handshake that STARTTLS asked for.
     pub(crate) async fn handshake(
         &mut self,
         pending: &Pending<op::Handshake>,
     ) -> io::Result<TlsInfo> {
         poll_fn(|cx| {
-            if let Poll::Ready(done) = self.pump.poll_handshake(cx) {
+            if let Poll::Ready(done) = self.poll_handshake(cx) {
                 return Poll::Ready(done);
             }
             self.poll_machine(cx);
@@ -223,7 +224,7 @@ impl<'s, S: Stream, R: Runtime> Link<'s, S, R> {
     ) -> io::Result<Option<TlsInfo>> {
         let until = self.now() + patience;
         poll_fn(|cx| {
-            if let Poll::Ready(done) = self.pump.poll_handshake(cx) {
+            if let Poll::Ready(done) = self.poll_handshake(cx) {
                 return Poll::Ready(done.map(Some));
             }
             if self.clock.poll_until(cx, until).is_ready() {
@@ -256,46 +257,14 @@ impl<'s, S: Stream, R: Runtime> Link<'s, S, R> {
     /// the peer to close its own, all of it in at most `patience`. An error ends it early.
     pub(crate) async fn close(&mut self, patience: Duration) {
         let until = self.now() + patience;
-        let mut closing = Closing::Output;
+        let mut closing = Closing::default();
         poll_fn(|cx| {
             if self.clock.poll_until(cx, until).is_ready() {
                 return Poll::Ready(());
             }
-            self.poll_close(cx, &mut closing).map(|_| ())
+            self.pump.poll_close(cx, &mut self.conn, &mut closing).map(|_| ())
         })
         .await;
-    }
-
-    fn poll_close(&mut self, cx: &mut Context<'_>, closing: &mut Closing) -> Poll<io::Result<()>> {
-        loop {
-            *closing = match closing {
-                Closing::Output => {
-                    ready!(self.pump.poll_flush(cx, &mut self.conn))?;
-                    self.pump.close_tls();
-                    Closing::TlsNotice
-                }
-                Closing::TlsNotice => {
-                    ready!(self.pump.poll_flush(cx, &mut self.conn))?;
-                    Closing::Shutdown
-                }
-                Closing::Shutdown => {
-                    ready!(self.pump.poll_shutdown(cx))?;
-                    Closing::Drain
-                }
-                Closing::Drain => {
-                    // Closing with octets unread would make the kernel send a reset, which can
-                    // overtake our last reply.
-                    if ready!(self.pump.poll_drain(cx))? == 0 {
-                        return Poll::Ready(Ok(()));
-                    }
-                    if !self.spend() {
-                        cx.waker().wake_by_ref();
-                        return Poll::Pending;
-                    }
-                    Closing::Drain
-                }
-            };
-        }
     }
 
     /// After an error: writes what can be written at once, such as a TLS alert.

@@ -1,12 +1,120 @@
-//! Octets between the stream and the machine, in clear or through TLS.
+//! Octets between the stream and the machine, in clear or through TLS. It is the same for both
+//! roles.
 
-use crate::{handler::TlsInfo, stream::Stream};
-use smtp_proto::server::ServerConnection;
+use crate::stream::Stream;
+use smtp_proto::{client::ClientConnection, server::ServerConnection};
 use std::{
     io::{self, BufRead, IoSlice, Read, Write},
-    sync::Arc,
     task::{Context, Poll, ready},
 };
+
+/// A machine, as far as it has something to write.
+pub(crate) trait Output {
+    fn poll_transmit(&self) -> Option<&[u8]>;
+    fn handle_transmitted(&mut self, n: usize);
+}
+
+impl Output for ServerConnection {
+    fn poll_transmit(&self) -> Option<&[u8]> {
+        self.poll_transmit()
+    }
+
+    fn handle_transmitted(&mut self, n: usize) {
+        self.handle_transmitted(n);
+    }
+}
+
+impl Output for ClientConnection {
+    fn poll_transmit(&self) -> Option<&[u8]> {
+        self.poll_transmit()
+    }
+
+    fn handle_transmitted(&mut self, n: usize) {
+        self.handle_transmitted(n);
+    }
+}
+
+/// Slices that one write is given at most.
+const SLICES: usize = 64;
+
+/// What is still to be written of the octets of a message.
+pub(crate) struct Pieces<'p> {
+    pieces: &'p [&'p [u8]],
+    /// Octets of the first piece that have been written.
+    written: usize,
+}
+
+impl<'p> Pieces<'p> {
+    pub(crate) fn new(pieces: &'p [&'p [u8]]) -> Self {
+        let mut pieces = Self { pieces, written: 0 };
+        pieces.advance(0);
+        pieces
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// `n` octets were written. Stops at the end.
+    fn advance(&mut self, n: usize) {
+        self.written += n;
+        while let Some((first, rest)) = self.pieces.split_first() {
+            if self.written < first.len() {
+                return;
+            }
+            self.written -= first.len();
+            self.pieces = rest;
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &'p [u8]> {
+        let skipped = self.written;
+        let (first, rest) = match self.pieces.split_first() {
+            Some((first, rest)) => (Some(&first[skipped..]), rest),
+            None => (None, self.pieces),
+        };
+        first.into_iter().chain(rest.iter().copied())
+    }
+}
+
+/// Has `write` take the machine's output, `pieces`, and what the machine has behind them, in one
+/// call, and tells the machine how much of it was taken.
+fn write_body(
+    conn: &mut ClientConnection,
+    pieces: &mut Pieces<'_>,
+    write: impl FnOnce(&[IoSlice<'_>]) -> Poll<io::Result<usize>>,
+) -> Poll<io::Result<()>> {
+    let mut slices = [IoSlice::new(&[]); SLICES];
+    let mut used = 0;
+    let head = conn.poll_transmit().unwrap_or_default();
+    // What stands behind the pieces may only leave with the last of them.
+    let behind = conn.poll_transmit_behind().unwrap_or_default();
+    let all = [head].into_iter().chain(pieces.iter()).chain([behind]);
+    for octets in all.filter(|octets| !octets.is_empty()).take(SLICES) {
+        slices[used] = IoSlice::new(octets);
+        used += 1;
+    }
+    let n = ready!(write(&slices[..used]))?;
+    if n == 0 {
+        return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+    }
+    pieces.advance(n.saturating_sub(head.len()));
+    conn.handle_transmitted(n);
+    Poll::Ready(Ok(()))
+}
+
+/// How far the closing of a stream has come.
+#[derive(Default)]
+pub(crate) enum Closing {
+    #[default]
+    Output,
+    TlsNotice,
+    Shutdown,
+    Drain,
+}
+
+/// Reads of a stream that is closed that one wake-up may do before other tasks get their turn.
+const DRAINS: u32 = 64;
 
 /// The stream, and TLS on it once that has begun.
 pub(crate) struct Pump<S> {
@@ -15,7 +123,7 @@ pub(crate) struct Pump<S> {
 }
 
 struct Tls {
-    session: rustls::ServerConnection,
+    session: rustls::Connection,
     /// It broke: only rustls' own alert is still to be sent, no text of SMTP.
     broken: bool,
 }
@@ -29,7 +137,7 @@ impl<S: Stream> Pump<S> {
     pub(crate) fn poll_flush(
         &mut self,
         cx: &mut Context<'_>,
-        conn: &mut ServerConnection,
+        conn: &mut impl Output,
     ) -> Poll<io::Result<()>> {
         let Some(tls) = &mut self.tls else {
             while let Some(octets) = conn.poll_transmit() {
@@ -54,6 +162,38 @@ impl<S: Stream> Pump<S> {
             }
             conn.handle_transmitted(n);
         }
+    }
+
+    /// Writes some of the `pieces` of a message where the machine wants them: behind its own output
+    /// and before what it has behind them. Ready when some have left; with TLS, when they have left
+    /// as records.
+    ///
+    /// In clear the pieces go to the stream as they are; rustls encrypts them from where they are.
+    pub(crate) fn poll_write_body(
+        &mut self,
+        cx: &mut Context<'_>,
+        conn: &mut ClientConnection,
+        pieces: &mut Pieces<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Some(tls) = &mut self.tls else {
+            return match pieces.is_empty() {
+                true => Poll::Ready(Ok(())),
+                false => {
+                    let stream = &mut self.stream;
+                    write_body(conn, pieces, |bufs| stream.poll_write_vectored(cx, bufs))
+                }
+            };
+        };
+        ready!(poll_write_tls(&mut self.stream, cx, &mut tls.session))?;
+        if pieces.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        if tls.broken {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        let mut writer = tls.session.writer();
+        ready!(write_body(conn, pieces, |bufs| Poll::Ready(writer.write_vectored(bufs))))?;
+        poll_write_tls(&mut self.stream, cx, &mut tls.session)
     }
 
     /// Reads for the machine into `buf`, which is not empty; 0 is the end of the stream.
@@ -92,22 +232,23 @@ impl<S: Stream> Pump<S> {
     }
 
     /// Begins TLS: what the stream brings from now on is the peer's handshake.
-    pub(crate) fn start_tls(&mut self, config: Arc<rustls::ServerConfig>) -> io::Result<()> {
-        let session = rustls::ServerConnection::new(config).map_err(io::Error::other)?;
+    pub(crate) fn start_tls(&mut self, session: rustls::Connection) {
         self.tls = Some(Box::new(Tls { session, broken: false }));
-        Ok(())
     }
 
     /// Goes on with the handshake. An alert for one that fails is left for
     /// [`poll_flush`](Self::poll_flush).
-    pub(crate) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<TlsInfo>> {
+    pub(crate) fn poll_handshake(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<&rustls::Connection>> {
         let Some(tls) = &mut self.tls else {
             return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
         };
         let failed = loop {
             ready!(poll_write_tls(&mut self.stream, cx, &mut tls.session))?;
             if !tls.session.is_handshaking() {
-                return Poll::Ready(Ok(info(&tls.session)));
+                return Poll::Ready(Ok(&tls.session));
             }
             match ready!(poll_read_tls(&mut self.stream, cx, &mut tls.session)) {
                 Ok(0) => break io::ErrorKind::UnexpectedEof.into(),
@@ -122,23 +263,47 @@ impl<S: Stream> Pump<S> {
         Poll::Ready(Err(failed))
     }
 
-    /// Queues `close_notify`, if there is TLS to close.
-    pub(crate) fn close_tls(&mut self) {
-        if let Some(tls) = &mut self.tls
-            && !tls.broken
-        {
-            tls.session.send_close_notify();
+    /// Closes the stream: writes what is left, says `close_notify`, closes our side and waits for
+    /// the peer to close its own.
+    pub(crate) fn poll_close(
+        &mut self,
+        cx: &mut Context<'_>,
+        conn: &mut impl Output,
+        closing: &mut Closing,
+    ) -> Poll<io::Result<()>> {
+        let mut budget = DRAINS;
+        loop {
+            *closing = match closing {
+                Closing::Output => {
+                    ready!(self.poll_flush(cx, conn))?;
+                    if let Some(tls) = self.tls.as_mut().filter(|tls| !tls.broken) {
+                        tls.session.send_close_notify();
+                    }
+                    Closing::TlsNotice
+                }
+                Closing::TlsNotice => {
+                    ready!(self.poll_flush(cx, conn))?;
+                    Closing::Shutdown
+                }
+                Closing::Shutdown => {
+                    ready!(self.stream.poll_shutdown(cx))?;
+                    Closing::Drain
+                }
+                Closing::Drain => {
+                    // Closing with octets unread would make the kernel send a reset, which can
+                    // overtake our last words.
+                    if ready!(self.stream.poll_read(cx, &mut [0; 512]))? == 0 {
+                        return Poll::Ready(Ok(()));
+                    }
+                    budget -= 1;
+                    if budget == 0 {
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    Closing::Drain
+                }
+            };
         }
-    }
-
-    /// Closes the writing side.
-    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream.poll_shutdown(cx)
-    }
-
-    /// Reads what the stream still brings, to throw it away; 0 is its end.
-    pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        self.stream.poll_read(cx, &mut [0; 512])
     }
 }
 
@@ -146,7 +311,7 @@ impl<S: Stream> Pump<S> {
 fn poll_write_tls<S: Stream>(
     stream: &mut S,
     cx: &mut Context<'_>,
-    session: &mut rustls::ServerConnection,
+    session: &mut rustls::Connection,
 ) -> Poll<io::Result<()>> {
     while session.wants_write() {
         match session.write_tls(&mut NonBlocking { stream, cx }) {
@@ -162,27 +327,11 @@ fn poll_write_tls<S: Stream>(
 fn poll_read_tls<S: Stream>(
     stream: &mut S,
     cx: &mut Context<'_>,
-    session: &mut rustls::ServerConnection,
+    session: &mut rustls::Connection,
 ) -> Poll<io::Result<usize>> {
     match session.read_tls(&mut NonBlocking { stream, cx }) {
         Err(e) if e.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
         read => Poll::Ready(read),
-    }
-}
-
-fn info(session: &rustls::ServerConnection) -> TlsInfo {
-    TlsInfo {
-        version: match session.protocol_version() {
-            Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2",
-            Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
-            _ => "unknown",
-        },
-        cipher: session
-            .negotiated_cipher_suite()
-            .map(|suite| format!("{:?}", suite.suite()))
-            .unwrap_or_default(),
-        server_name: session.server_name().map(str::to_owned),
-        client_certificate: session.peer_certificates().is_some_and(|chain| !chain.is_empty()),
     }
 }
 

@@ -122,6 +122,11 @@ impl RecvBuffer {
     pub(crate) fn has_ended(&self) -> bool {
         self.ended
     }
+
+    /// Nothing is unread.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
 }
 
 impl Drop for RecvBuffer {

@@ -54,7 +54,7 @@ async fn converse<S: Stream, R: Runtime, H: Handler>(
     service: &Service,
 ) -> io::Result<CloseReason> {
     if let Some(acceptor) = service.implicit() {
-        link.pump.start_tls(acceptor.current())?;
+        link.pump.start_tls(acceptor.begin()?);
         match link.implicit_handshake(service.config().timeouts().handshake).await {
             Ok(Some(info)) => talk.handler.tls(&info),
             Ok(None) => return Ok(CloseReason::Shutdown),

@@ -314,9 +314,11 @@ impl<H: Handler> Talk<H> {
             link.conn.abandon(pending).ok();
             return Ok(());
         };
-        let begun = link.pump.start_tls(acceptor.current());
-        let done = match begun {
-            Ok(()) => link.handshake(&pending).await,
+        let done = match acceptor.begin() {
+            Ok(session) => {
+                link.pump.start_tls(session);
+                link.handshake(&pending).await
+            }
             Err(e) => Err(e),
         };
         match done {

@@ -1,4 +1,4 @@
-//! AUTH: SASL by rsasl, passwords by one trait (RFC 4954, RFC 4616).
+//! The server's side: the exchange by rsasl, passwords by one trait (RFC 4954, RFC 4616).
 
 use rsasl::{
     callback::{Context, SessionCallback, SessionData},

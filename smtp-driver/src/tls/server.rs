@@ -1,15 +1,11 @@
-//! TLS by rustls' own sans-IO connection.
+//! The server's side: its certificate.
 
-use rustls::{
-    crypto::aws_lc_rs,
-    pki_types::{
-        CertificateDer, PrivateKeyDer,
-        pem::{self, PemObject},
-    },
-};
+use super::{TlsError, identity, names, read};
+use crate::handler::TlsInfo;
+use rustls::crypto::aws_lc_rs;
 use std::{
     fmt, io,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -19,35 +15,6 @@ use std::{
 /// so a replacement never touches one that is up.
 #[derive(Clone)]
 pub struct Acceptor(Arc<RwLock<Arc<rustls::ServerConfig>>>);
-
-/// Why a certificate and its key cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TlsError {
-    /// A file cannot be read.
-    #[error("{}: {source}", path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The certificates are not PEM.
-    #[error("the certificate chain is not valid PEM: {0:?}")]
-    Chain(pem::Error),
-    /// There is no certificate where the chain should be.
-    #[error("the certificate chain has no certificate")]
-    NoCertificate,
-    /// The key is not PEM.
-    #[error("the private key is not valid PEM: {0:?}")]
-    Key(pem::Error),
-    /// There is no key where one should be.
-    #[error("there is no private key")]
-    NoKey,
-    /// rustls refuses them: the key is not that of the certificate, or of a kind it does not know.
-    #[error("the certificate and its key cannot be used: {0}")]
-    Refused(#[from] rustls::Error),
-}
 
 impl Acceptor {
     /// Takes a configuration made elsewhere: with client certificates, several names and so on.
@@ -99,6 +66,12 @@ impl Acceptor {
     pub fn current(&self) -> Arc<rustls::ServerConfig> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    /// A handshake with the present configuration.
+    pub(crate) fn begin(&self) -> io::Result<rustls::Connection> {
+        let session = rustls::ServerConnection::new(self.current()).map_err(io::Error::other)?;
+        Ok(session.into())
+    }
 }
 
 impl fmt::Debug for Acceptor {
@@ -113,15 +86,7 @@ impl fmt::Debug for Acceptor {
 /// # Errors
 /// [`TlsError`] names what does not fit.
 pub fn server_config(chain: &[u8], key: &[u8]) -> Result<Arc<rustls::ServerConfig>, TlsError> {
-    let chain: Vec<CertificateDer<'static>> =
-        CertificateDer::pem_slice_iter(chain).collect::<Result<_, _>>().map_err(TlsError::Chain)?;
-    if chain.is_empty() {
-        return Err(TlsError::NoCertificate);
-    }
-    let key = PrivateKeyDer::from_pem_slice(key).map_err(|e| match e {
-        pem::Error::NoItemsFound => TlsError::NoKey,
-        e => TlsError::Key(e),
-    })?;
+    let (chain, key) = identity(chain, key)?;
     let provider = Arc::new(aws_lc_rs::default_provider());
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
@@ -131,6 +96,16 @@ pub fn server_config(chain: &[u8], key: &[u8]) -> Result<Arc<rustls::ServerConfi
     Ok(Arc::new(config))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path).map_err(|source| TlsError::File { path: path.to_owned(), source })
+/// What the handshake of a server agreed on.
+pub(crate) fn server_info(session: &rustls::Connection) -> TlsInfo {
+    let (version, cipher) = names(session);
+    TlsInfo {
+        version,
+        cipher,
+        server_name: match session {
+            rustls::Connection::Server(session) => session.server_name().map(str::to_owned),
+            rustls::Connection::Client(_) => None,
+        },
+        client_certificate: session.peer_certificates().is_some_and(|chain| !chain.is_empty()),
+    }
 }

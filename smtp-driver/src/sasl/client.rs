@@ -1,0 +1,377 @@
+//! The client's side: what to log in with, and the exchange.
+
+use super::scram;
+use rsasl::{
+    callback::{Context, Request, SessionCallback, SessionData},
+    config::SASLConfig,
+    mechanisms,
+    mechname::Mechname,
+    prelude::{Mechanism as Implementation, Registry, SASLClient, Session, SessionError, State},
+    property::{AuthId, AuthzId, OAuthBearerToken, Password},
+};
+use smtp_proto::{Secret, wire::Mechanism};
+use std::borrow::Cow;
+
+/// What a client logs in with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    kind: LoginKind,
+    authorization_id: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum LoginKind {
+    Password { name: String, password: Secret<String> },
+    Token { name: String, token: Secret<String> },
+    External,
+}
+
+impl Login {
+    /// A name and its password: SCRAM-SHA-256 (RFC 7677), PLAIN (RFC 4616), LOGIN.
+    #[must_use]
+    pub fn password(name: impl Into<String>, password: impl Into<String>) -> Self {
+        let (name, password) = (name.into(), Secret::new(password.into()));
+        Self { kind: LoginKind::Password { name, password }, authorization_id: String::new() }
+    }
+
+    /// A name and an OAuth 2.0 bearer token for it: OAUTHBEARER (RFC 7628), XOAUTH2.
+    #[must_use]
+    pub fn token(name: impl Into<String>, token: impl Into<String>) -> Self {
+        let (name, token) = (name.into(), Secret::new(token.into()));
+        Self { kind: LoginKind::Token { name, token }, authorization_id: String::new() }
+    }
+
+    /// Whoever the client certificate is for: EXTERNAL (RFC 4422, appendix A).
+    #[must_use]
+    pub fn external() -> Self {
+        Self { kind: LoginKind::External, authorization_id: String::new() }
+    }
+
+    /// Acts as this user, where the mechanism can say so; a token has only its own name, LOGIN
+    /// none. Without it, or with an empty one, the server derives it from who logs in.
+    #[must_use]
+    pub fn acting_as(mut self, authorization_id: impl Into<String>) -> Self {
+        self.authorization_id = authorization_id.into();
+        self
+    }
+
+    /// The best mechanism for this login among those that a server offers: one that does not show
+    /// it the password before one that does.
+    #[must_use]
+    pub fn choose(&self, offered: &[Mechanism<'_>]) -> Option<Mechanism<'static>> {
+        let chosen = self
+            .kinds()
+            .iter()
+            .find_map(|kind| offered.iter().find(|name| Kind::of(name) == Some(*kind)));
+        chosen.map(|name| name.clone().into_static())
+    }
+
+    /// Its mechanisms, the best first.
+    fn kinds(&self) -> &'static [Kind] {
+        match &self.kind {
+            // LOGIN has no way to say whom to act as.
+            LoginKind::Password { .. } if !self.authorization_id.is_empty() => {
+                &[Kind::ScramSha256, Kind::Plain]
+            }
+            LoginKind::Password { .. } => &[Kind::ScramSha256, Kind::Plain, Kind::Login],
+            LoginKind::Token { .. } => &[Kind::OauthBearer, Kind::Xoauth2],
+            LoginKind::External => &[Kind::External],
+        }
+    }
+}
+
+/// The mechanisms that are there for clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    ScramSha256,
+    Plain,
+    Login,
+    OauthBearer,
+    Xoauth2,
+    External,
+}
+
+impl Kind {
+    fn of(mechanism: &Mechanism<'_>) -> Option<Self> {
+        let all = [
+            Self::ScramSha256,
+            Self::Plain,
+            Self::Login,
+            Self::OauthBearer,
+            Self::Xoauth2,
+            Self::External,
+        ];
+        all.into_iter().find(|kind| mechanism.as_str().eq_ignore_ascii_case(kind.name()))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::Plain => "PLAIN",
+            Self::Login => "LOGIN",
+            Self::OauthBearer => "OAUTHBEARER",
+            Self::Xoauth2 => "XOAUTH2",
+            Self::External => "EXTERNAL",
+        }
+    }
+}
+
+/// The implementations that may be asked for, and no other that rsasl was built with.
+static IMPLEMENTATIONS: [Implementation; 6] = [
+    mechanisms::scram::SCRAM_SHA256,
+    mechanisms::plain::PLAIN,
+    mechanisms::login::LOGIN,
+    mechanisms::oauthbearer::OAUTHBEARER,
+    mechanisms::xoauth2::XOAUTH2,
+    mechanisms::external::EXTERNAL,
+];
+
+/// Why an exchange cannot go on. After it, cancel the exchange, or close the connection if the
+/// server has already said 235.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SaslError {
+    /// The login is not for this mechanism, or nobody here knows it.
+    #[error("the login cannot be used with this mechanism")]
+    Mechanism,
+    /// The name, password or token has a character that the mechanism cannot carry.
+    #[error("the name or the secret has a character that the mechanism has no room for")]
+    Unsendable,
+    /// The server asked for more than the mechanism has.
+    #[error("the server asks for more than the mechanism has")]
+    Unasked,
+    /// What the server said is not of the mechanism.
+    #[error("the server's message is not of the mechanism")]
+    Malformed,
+    /// SCRAM: the server wants to know the password with fewer iterations than RFC 7677 §4 has, or
+    /// with more than anybody needs.
+    #[error("the server asks for {0} iterations, which is too few or too many")]
+    Iterations(u32),
+    /// SCRAM: the server does not know the password, or has not shown that it does
+    /// (RFC 5802 §5). It may be someone else's.
+    #[error("the server has not proved that it knows the password")]
+    ServerUnproven,
+    /// SCRAM: the server said in its own words why it refuses (RFC 5802 §7), such as
+    /// `invalid-proof`.
+    #[error("the server refuses: {0}")]
+    Refused(String),
+}
+
+/// An AUTH exchange, seen from the client.
+///
+/// ```text
+/// initial()  -> AUTH <mechanism> [initial response]
+/// respond()  <- 334 <challenge>, as often as the server likes
+/// finish()   <- 235: only its Ok means that the login is done
+/// ```
+pub struct ClientExchange {
+    kind: Kind,
+    session: Session,
+    scram: scram::Check,
+    state: Progress,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    /// Nothing was said.
+    Begun,
+    /// The server's next message is awaited.
+    Running,
+    /// All that we have to say was said, and all that we want to know is known.
+    Done,
+    /// It failed: rsasl must not be asked again.
+    Failed,
+}
+
+impl ClientExchange {
+    /// Begins an exchange with `mechanism`, such as [`Login::choose`] gives.
+    ///
+    /// # Errors
+    /// [`SaslError::Mechanism`] if it is not one for this login; [`SaslError::Unsendable`].
+    pub fn new(login: &Login, mechanism: &Mechanism<'_>) -> Result<Self, SaslError> {
+        let kind = Kind::of(mechanism)
+            .filter(|kind| login.kinds().contains(kind) || *kind == Kind::Login)
+            .ok_or(SaslError::Mechanism)?;
+        let config = SASLConfig::builder()
+            .with_registry(Registry::with_mechanisms(&IMPLEMENTATIONS))
+            .with_callback(Answers::new(login, kind)?)
+            .map_err(|_| SaslError::Mechanism)?;
+        let name = Mechname::parse(kind.name().as_bytes()).map_err(|_| SaslError::Mechanism)?;
+        let session =
+            SASLClient::new(config).start_suggested(&[name]).map_err(|_| SaslError::Mechanism)?;
+        Ok(Self { kind, session, scram: scram::Check::default(), state: Progress::Begun })
+    }
+
+    /// Whether a server, or who listens in clear text, learns the password or token from it.
+    #[must_use]
+    pub fn shows_secret(&self) -> bool {
+        match self.kind {
+            Kind::Plain | Kind::Login | Kind::OauthBearer | Kind::Xoauth2 => true,
+            Kind::ScramSha256 | Kind::External => false,
+        }
+    }
+
+    /// The initial response, to go with the AUTH command; `None` if the mechanism has none, or it
+    /// was asked for before.
+    ///
+    /// It need not be sent there: if it is not asked for here, the answer to the first challenge
+    /// is the same.
+    ///
+    /// # Errors
+    /// [`SaslError::Unsendable`].
+    pub fn initial(&mut self) -> Result<Option<Secret<Vec<u8>>>, SaslError> {
+        if self.kind == Kind::Login || self.state != Progress::Begun {
+            return Ok(None);
+        }
+        self.step(None).map(Some)
+    }
+
+    /// The answer to a challenge (334), decoded.
+    ///
+    /// # Errors
+    /// [`SaslError`]: cancel the exchange.
+    pub fn respond(&mut self, challenge: &[u8]) -> Result<Secret<Vec<u8>>, SaslError> {
+        match (self.state, self.kind) {
+            // The words of LOGIN's prompts mean nothing; their order does.
+            (Progress::Begun | Progress::Running, Kind::Login) => self.step(Some(challenge)),
+            (Progress::Begun, _) if challenge.is_empty() => self.step(None),
+            (Progress::Begun, _) => self.fail(SaslError::Malformed),
+            (Progress::Running, Kind::ScramSha256) => {
+                if let Err(wrong) = self.scram.admit(challenge) {
+                    return self.fail(wrong);
+                }
+                self.step(Some(challenge))
+            }
+            // RFC 7628 §3.2.3: the challenge tells an error, whatever is in it; one octet lets the
+            // server go on to its 535. rsasl writes none, and nothing if the error is no JSON.
+            (Progress::Running, Kind::OauthBearer) => {
+                self.state = Progress::Failed;
+                Ok(Secret::new(b"\x01".to_vec()))
+            }
+            // The same, but for the octet.
+            (Progress::Running, Kind::Xoauth2) => {
+                self.state = Progress::Failed;
+                Ok(Secret::new(Vec::new()))
+            }
+            _ => self.fail(SaslError::Unasked),
+        }
+    }
+
+    /// The server said 235. Only an Ok here is a login: what is missing or wrong is so in spite of
+    /// that 235 (RFC 5802 §5).
+    ///
+    /// # Errors
+    /// [`SaslError::ServerUnproven`], after which the connection is to be closed.
+    pub fn finish(self) -> Result<(), SaslError> {
+        match self.kind {
+            Kind::ScramSha256 if self.state != Progress::Done => Err(SaslError::ServerUnproven),
+            _ => Ok(()),
+        }
+    }
+
+    fn step(&mut self, challenge: Option<&[u8]>) -> Result<Secret<Vec<u8>>, SaslError> {
+        let mut response = Vec::new();
+        match self.session.step(challenge, &mut response) {
+            Ok(State::Running) => self.state = Progress::Running,
+            Ok(State::Finished(_)) => self.state = Progress::Done,
+            Err(SessionError::MutualAuthenticationFailed) => {
+                return self.fail(SaslError::ServerUnproven);
+            }
+            Err(_) if challenge.is_none() => return self.fail(SaslError::Unsendable),
+            Err(_) => return self.fail(SaslError::Malformed),
+        }
+        if self.kind == Kind::ScramSha256 && challenge.is_none() {
+            self.scram.begun(&response);
+        }
+        Ok(Secret::new(response))
+    }
+
+    fn fail<T>(&mut self, why: SaslError) -> Result<T, SaslError> {
+        self.state = Progress::Failed;
+        Err(why)
+    }
+}
+
+impl std::fmt::Debug for ClientExchange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientExchange")
+            .field("mechanism", &self.kind.name())
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+/// rsasl's callback: what it is told when it asks.
+struct Answers {
+    name: String,
+    secret: Secret<String>,
+    authorization_id: String,
+}
+
+impl Answers {
+    fn new(login: &Login, kind: Kind) -> Result<Self, SaslError> {
+        let (name, secret) = match &login.kind {
+            LoginKind::Password { name, password } => (name.as_str(), password.expose().as_str()),
+            LoginKind::Token { name, token } => (name.as_str(), token.expose().as_str()),
+            LoginKind::External => ("", ""),
+        };
+        let mut answers = Self {
+            name: name.to_owned(),
+            secret: Secret::new(secret.to_owned()),
+            authorization_id: login.authorization_id.clone(),
+        };
+        match kind {
+            // RFC 5802 §5.1, §2.2: both are prepared, so that they are the same octets however they
+            // were typed. rsasl leaves that to us.
+            Kind::ScramSha256 => {
+                answers.name = prepare(name)?;
+                answers.secret = Secret::new(prepare(secret)?);
+            }
+            // RFC 7628 §3.1: the name stands in the header of RFC 5801, as a saslname, and `%x01`
+            // ends a value. rsasl writes what it is given.
+            Kind::OauthBearer => {
+                unsendable(name, &['\0'])?;
+                unsendable(secret, &['\x01'])?;
+                answers.authorization_id = name.replace('=', "=3D").replace(',', "=2C");
+            }
+            Kind::Xoauth2 => {
+                unsendable(name, &['\x01'])?;
+                unsendable(secret, &['\x01'])?;
+            }
+            // PLAIN's NUL, and names and passwords that are empty, are rsasl's to find.
+            Kind::Plain | Kind::Login | Kind::External => {}
+        }
+        Ok(answers)
+    }
+}
+
+/// SASLprep (RFC 4013).
+fn prepare(text: &str) -> Result<String, SaslError> {
+    stringprep::saslprep(text).map(Cow::into_owned).map_err(|_| SaslError::Unsendable)
+}
+
+fn unsendable(text: &str, delimiters: &[char]) -> Result<(), SaslError> {
+    if text.contains(delimiters) { Err(SaslError::Unsendable) } else { Ok(()) }
+}
+
+impl SessionCallback for Answers {
+    fn callback(
+        &self,
+        _: &SessionData,
+        _: &Context<'_>,
+        request: &mut Request<'_>,
+    ) -> Result<(), SessionError> {
+        if !self.authorization_id.is_empty() {
+            request.satisfy::<AuthzId>(&self.authorization_id)?;
+        }
+        request
+            .satisfy::<AuthId>(&self.name)?
+            .satisfy::<Password>(self.secret.expose().as_bytes())?
+            .satisfy::<OAuthBearerToken>(self.secret.expose())?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;
