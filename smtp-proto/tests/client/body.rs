@@ -71,7 +71,7 @@ fn a_bare_line_ending_does_not_leave() {
         let mut rest = text.as_bytes();
         let mut result = Ok(0);
         while result.is_ok() && !rest.is_empty() {
-            result = desk.machine.body(&mut rest, &mut [&[]; 3]);
+            result = desk.machine.body(&mut rest, &mut [&[][..]; 3]);
         }
         assert_eq!(result, refused, "{text:?}");
         // There is no way on but to hang up.
@@ -104,10 +104,10 @@ fn a_bare_line_ending_can_be_sent_as_crlf() {
 #[test]
 fn octets_over_127_leave_only_where_they_were_announced() {
     let mut desk = checked();
-    let fault = desk.machine.body(&mut "ü\r\n".as_bytes(), &mut [&[]; 3]);
+    let fault = desk.machine.body(&mut "ü\r\n".as_bytes(), &mut [&[][..]; 3]);
     assert_eq!(fault, Err(Misuse::Content(ContentFault::EightBit)));
     let mut desk = wanted(ClientConfig::builder().build(), BodyType::EightBitMime);
     assert_eq!(desk.body("ü\r\n"), "ü\r\n");
-    let fault = desk.machine.body(&mut &b"\0"[..], &mut [&[]; 3]);
+    let fault = desk.machine.body(&mut &b"\0"[..], &mut [&[][..]; 3]);
     assert_eq!(fault, Err(Misuse::Content(ContentFault::Nul)));
 }

@@ -102,7 +102,7 @@ fn a_data_granted_without_a_recipient_gets_an_empty_message_that_nobody_hears_of
     desk.sends();
     let told = desk.hears("250 ok\r\n550 no\r\n354 go\r\n");
     assert_eq!(told, ["reply 0 250", "reply 1 550", "skipped 2", "Input"]);
-    assert_eq!(desk.machine.body(&mut &b"x"[..], &mut [&[]; 3]), Err(Misuse::NotNow));
+    assert_eq!(desk.machine.body(&mut &b"x"[..], &mut [&[][..]; 3]), Err(Misuse::NotNow));
     assert_eq!(desk.sends(), ".\r\n");
     assert_eq!(desk.hears("554 no valid recipients\r\n"), ["Decision"]);
     assert!(desk.machine.is_idle());

@@ -40,7 +40,7 @@ fn a_reply_in_the_middle_of_a_message_stops_it() {
         desk.body("one line\r\n");
         let told = desk.hears(format!("{text}\r\n"));
         assert_eq!(told, [format!("unsolicited {}", &text[..3]), format!("closed {why}")]);
-        let body = desk.machine.body(&mut &b"more"[..], &mut [&[]; 3]);
+        let body = desk.machine.body(&mut &b"more"[..], &mut [&[][..]; 3]);
         assert_eq!(body, Err(smtp_proto::Misuse::Closed));
         assert_eq!(desk.machine.end_body(), Err(smtp_proto::Misuse::Closed));
     }

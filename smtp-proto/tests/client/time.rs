@@ -61,7 +61,7 @@ fn a_server_that_takes_nothing_is_given_up_after_the_time_of_a_block() {
     desk.sends();
     desk.hears("250 ok\r\n250 ok\r\n354 go\r\n");
     let mut rest = &b"some text\r\n"[..];
-    desk.machine.body(&mut rest, &mut [&[]; 3]).unwrap();
+    desk.machine.body(&mut rest, &mut [&[][..]; 3]).unwrap();
     desk.tells();
     assert_eq!(desk.machine.timer(), Some(Timer::Flush));
     // Whatever it takes begins the time anew.

@@ -41,7 +41,7 @@ fn a_refused_data_needs_a_reset() {
     desk.sends();
     let told = desk.hears("250 ok\r\n250 ok\r\n451 not now\r\n");
     assert_eq!(told, ["reply 0 250", "reply 1 250", "reply 2 451", "Decision"]);
-    assert_eq!(desk.machine.body(&mut &b"x"[..], &mut [&[]; 3]), Err(Misuse::NotNow));
+    assert_eq!(desk.machine.body(&mut &b"x"[..], &mut [&[][..]; 3]), Err(Misuse::NotNow));
     assert_eq!(desk.machine.mail(&mail()), Err(Misuse::NotNow));
     assert!(!desk.machine.is_idle());
     let rset = desk.machine.rset();
