@@ -27,6 +27,8 @@ class Peer:
     """What all servers here have beyond those of the suite."""
 
     lmtp = False
+    # Its reports name the envelope that they are about, as RFC 3464 §2.2.1 wants it.
+    reports_envid = True
 
     def certificate(self):
         """Writes cert.pem and key.pem, ca.pem that signed them, and other-ca.pem that did not."""
@@ -72,6 +74,7 @@ class Opensmtpd(Packaged):
     """OpenSMTPD."""
 
     name = "opensmtpd"
+    reports_envid = False
 
 
 class Sendmail(Packaged):

@@ -25,6 +25,11 @@ def address(user):
     return f"{user}@{DOMAIN}"
 
 
+def message_id(sent):
+    """The Message-ID of a message, by which its copies are found."""
+    return re.search(rb"Message-ID: (<[^>]+>)", sent)[1]
+
+
 class Target:
     """A server at one of its addresses."""
 
@@ -124,8 +129,7 @@ class Target:
 
     def arrives(self, user, sent, copies=1):
         """Fails unless the message is stored for the user, octet for octet."""
-        mark = re.search(rb"Message-ID: (<[^>]+>)", sent)[1]
-        for path in self.wait(user, mark, copies):
+        for path in self.wait(user, message_id(sent), copies):
             stored = self.text(path)
             if not self.peer.as_received:
                 # Files have the line ends of the system.
