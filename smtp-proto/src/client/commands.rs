@@ -12,11 +12,11 @@ use crate::{
     ext::{self, BodyType},
     wire::{Base64, HelloName, Mail, Mechanism, Rcpt},
 };
-use alloc::{boxed::Box, vec::Vec};
-use core::fmt::{self, Write};
+use alloc::boxed::Box;
+use core::fmt;
 
 /// Octets of a command line, CRLF included (RFC 5321 §4.5.3.1.4).
-const COMMAND_LINE: usize = 512;
+pub(super) const COMMAND_LINE: usize = 512;
 /// What the parameters of MAIL or RCPT may add: SIZE 26, BODY 17, SMTPUTF8 10, DSN and AUTH 500 each
 /// (RFC 1870 §3, RFC 6152 §2, RFC 6531 §3.4, RFC 3461 §5.1, RFC 4954 §3).
 const PARAMETERS: usize = 26 + 17 + 10 + 500 + 500;
@@ -38,13 +38,11 @@ impl ClientConnection {
     /// [`Misuse`]; not before the greeting.
     pub fn hello(&mut self, name: &HelloName<'_>) -> Result<CommandId, Misuse> {
         self.check_alone()?;
-        let mut octets = Vec::new();
         let verb = match self.config.mode {
             Mode::Smtp => "EHLO",
             Mode::Lmtp => "LHLO",
         };
-        line(&mut octets, format_args!("{verb} {name}"));
-        let id = self.give(Kind::Hello, Trigger::Hello, &octets, COMMAND_LINE)?;
+        let id = self.give(Kind::Hello, Trigger::Hello, format_args!("{verb} {name}"))?;
         self.name = Some(Box::new(name.clone().into_static()));
         Ok(id)
     }
@@ -59,7 +57,7 @@ impl ClientConnection {
             return Err(self.unless_closed(Misuse::NotOffered("STARTTLS")));
         }
         self.check_alone()?;
-        self.give(Kind::StartTls, Trigger::StartTlsCommand, b"STARTTLS\r\n", COMMAND_LINE)
+        self.give(Kind::StartTls, Trigger::StartTlsCommand, format_args!("STARTTLS"))
     }
 
     /// AUTH (RFC 4954), with the initial response, not encoded, if the mechanism has one.
@@ -76,16 +74,16 @@ impl ClientConnection {
             return Err(self.unless_closed(Misuse::NotOffered("AUTH")));
         }
         self.check_alone()?;
-        let mut octets = Vec::new();
+        let (kind, on) = (Kind::Auth, Trigger::AuthCommand);
         match initial {
-            None => line(&mut octets, format_args!("AUTH {mechanism}")),
+            None => self.give(kind, on, format_args!("AUTH {mechanism}")),
             // §4: an empty response is a single `=`.
-            Some([]) => line(&mut octets, format_args!("AUTH {mechanism} =")),
+            Some([]) => self.give(kind, on, format_args!("AUTH {mechanism} =")),
             Some(response) => {
-                line(&mut octets, format_args!("AUTH {mechanism} {}", Base64::encode(response)));
+                let response = Base64::encode(response);
+                self.give(kind, on, format_args!("AUTH {mechanism} {response}"))
             }
         }
-        self.give(Kind::Auth, Trigger::AuthCommand, &octets, COMMAND_LINE)
     }
 
     /// Answers a challenge; `response` is not encoded.
@@ -110,13 +108,10 @@ impl ClientConnection {
         if self.phase != Phase::Auth || !self.challenged {
             return Err(self.unless_closed(Misuse::NotNow));
         }
-        let mut octets = Vec::new();
-        line(&mut octets, text);
-        if octets.len() > AUTH_LINE {
+        if !self.queue.go_on(text, AUTH_LINE) {
             return Err(Misuse::LineTooLong);
         }
         self.challenged = false;
-        self.queue.go_on(|out| out.extend_from_slice(&octets));
         Ok(())
     }
 
@@ -139,15 +134,10 @@ impl ClientConnection {
             return Err(Misuse::NeedsSmtpUtf8);
         }
         // The replies of a transaction must be in before the next can begin, but for the last one.
-        if !self.queue.open().iter().all(|open| open.kind.ends_transaction()) {
+        if !self.queue.unanswered().iter().all(|open| open.kind.ends_transaction()) {
             return Err(Misuse::NotNow);
         }
-        let id = self.write(
-            Kind::Mail,
-            Trigger::MailCommand,
-            format_args!("MAIL {mail}"),
-            COMMAND_LINE + PARAMETERS,
-        )?;
+        let id = self.give(Kind::Mail, Trigger::MailCommand, format_args!("MAIL {mail}"))?;
         self.transaction.smtputf8 = mail.smtputf8;
         self.transaction.eight_bit = mail.body == BodyType::EightBitMime;
         Ok(id)
@@ -165,12 +155,7 @@ impl ClientConnection {
         if !self.transaction.smtputf8 && !rcpt.to.is_ascii() {
             return Err(self.unless_closed(Misuse::NeedsSmtpUtf8));
         }
-        self.write(
-            Kind::Rcpt,
-            Trigger::Rcpt,
-            format_args!("RCPT {rcpt}"),
-            COMMAND_LINE + PARAMETERS,
-        )
+        self.give(Kind::Rcpt, Trigger::Rcpt, format_args!("RCPT {rcpt}"))
     }
 
     /// DATA. With a 354 the octets of the message are wanted: [`body`](Self::body), then
@@ -179,7 +164,7 @@ impl ClientConnection {
     /// # Errors
     /// [`Misuse`].
     pub fn data(&mut self) -> Result<CommandId, Misuse> {
-        self.give(Kind::Data, Trigger::DataCommand, b"DATA\r\n", COMMAND_LINE)
+        self.give(Kind::Data, Trigger::DataCommand, format_args!("DATA"))
     }
 
     /// Hands out octets of the message: consumes from the front of `chunk` and fills `pieces`, of
@@ -215,7 +200,7 @@ impl ClientConnection {
         let encoder = self.encoder.take().ok_or_else(|| self.unless_closed(Misuse::NotNow))?;
         let end = encoder.finish()?;
         self.go(Trigger::EndBody);
-        let id = self.queue.push(Kind::End, |out| out.extend_from_slice(end));
+        let id = self.queue.end_message(Kind::End, end);
         self.queue.release();
         Ok(id)
     }
@@ -233,18 +218,13 @@ impl ClientConnection {
         if !self.capabilities.chunking {
             return Err(Misuse::NotOffered("CHUNKING"));
         }
-        let known = self.queue.open().is_empty();
+        let known = self.queue.unanswered().is_empty();
         if !self.queue.may_leave_at_once() || (known && self.transaction.accepted == 0) {
             return Err(Misuse::NotNow);
         }
         let trigger = if last { Trigger::BdatLast } else { Trigger::Bdat };
         let end = if last { " LAST" } else { "" };
-        let id = self.write(
-            Kind::Chunk { last },
-            trigger,
-            format_args!("BDAT {size}{end}"),
-            COMMAND_LINE,
-        )?;
+        let id = self.give(Kind::Chunk { last }, trigger, format_args!("BDAT {size}{end}"))?;
         self.queue.hand_out(size);
         Ok(id)
     }
@@ -254,7 +234,7 @@ impl ClientConnection {
     /// # Errors
     /// [`Misuse`].
     pub fn rset(&mut self) -> Result<CommandId, Misuse> {
-        self.give(Kind::Rset, Trigger::Rset, b"RSET\r\n", COMMAND_LINE)
+        self.give(Kind::Rset, Trigger::Rset, format_args!("RSET"))
     }
 
     /// NOOP: asks whether the server is there.
@@ -262,7 +242,7 @@ impl ClientConnection {
     /// # Errors
     /// [`Misuse`].
     pub fn noop(&mut self) -> Result<CommandId, Misuse> {
-        self.give(Kind::Noop, Trigger::Noop, b"NOOP\r\n", COMMAND_LINE)
+        self.give(Kind::Noop, Trigger::Noop, format_args!("NOOP"))
     }
 
     /// QUIT. After its reply the connection is over.
@@ -270,35 +250,24 @@ impl ClientConnection {
     /// # Errors
     /// [`Misuse::NotNow`] in the middle of a message: [`abort`](Self::abort) then.
     pub fn quit(&mut self) -> Result<CommandId, Misuse> {
-        self.give(Kind::Quit, Trigger::Quit, b"QUIT\r\n", COMMAND_LINE)
+        self.give(Kind::Quit, Trigger::Quit, format_args!("QUIT"))
     }
 
-    fn write(
-        &mut self,
-        kind: Kind,
-        on: Trigger,
-        text: fmt::Arguments<'_>,
-        most: usize,
-    ) -> Result<CommandId, Misuse> {
-        let mut octets = Vec::new();
-        line(&mut octets, text);
-        self.give(kind, on, &octets, most)
-    }
-
-    /// Queues a command of at most `most` octets, if it is in sequence.
+    /// Queues a command, if it is in sequence and not too long.
     fn give(
         &mut self,
         kind: Kind,
         on: Trigger,
-        octets: &[u8],
-        most: usize,
+        text: fmt::Arguments<'_>,
     ) -> Result<CommandId, Misuse> {
         self.check_room()?;
-        if octets.len() > most {
-            return Err(Misuse::LineTooLong);
-        }
-        self.command(on)?;
-        let id = self.queue.push(kind, |out| out.extend_from_slice(octets));
+        let next = self.phase.next(on).ok_or(Misuse::NotNow)?;
+        let most = match kind {
+            Kind::Mail | Kind::Rcpt => COMMAND_LINE + PARAMETERS,
+            _ => COMMAND_LINE,
+        };
+        let id = self.queue.command(kind, text, most).ok_or(Misuse::LineTooLong)?;
+        self.phase = next;
         if !self.is_first_moot() {
             self.queue.release();
         }
@@ -308,7 +277,7 @@ impl ClientConnection {
     /// What changes all that follows is given when nothing is on its way.
     fn check_alone(&self) -> Result<(), Misuse> {
         self.check_room()?;
-        if self.queue.open().is_empty() { Ok(()) } else { Err(Misuse::NotNow) }
+        if self.queue.unanswered().is_empty() { Ok(()) } else { Err(Misuse::NotNow) }
     }
 
     fn check_room(&self) -> Result<(), Misuse> {
@@ -320,25 +289,11 @@ impl ClientConnection {
             return Err(Misuse::NotNow);
         }
         let full = self.queue.unwritten() >= limits.send_buffer
-            || self.queue.open().len() >= limits.unanswered;
+            || self.queue.unanswered().len() >= limits.unanswered;
         if full { Err(Misuse::Full) } else { Ok(()) }
     }
 
-    fn unless_closed(&self, misuse: Misuse) -> Misuse {
+    pub(super) fn unless_closed(&self, misuse: Misuse) -> Misuse {
         if self.phase == Phase::Closed { Misuse::Closed } else { misuse }
     }
-}
-
-/// Appends a line.
-pub(super) fn line(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
-    struct Octets<'o>(&'o mut Vec<u8>);
-    impl Write for Octets<'_> {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            self.0.extend_from_slice(text.as_bytes());
-            Ok(())
-        }
-    }
-    // Neither the octets nor the types of the wire refuse to be written.
-    let _ = Octets(out).write_fmt(text);
-    out.extend_from_slice(b"\r\n");
 }

@@ -161,7 +161,7 @@ impl ClientConnection {
     fn need(&self) -> Need {
         let waits = self.phase == Phase::Start
             || self.queue.has_output()
-            || (!self.queue.open().is_empty() && !self.challenged);
+            || (!self.queue.unanswered().is_empty() && !self.challenged);
         if waits { Need::Input } else { Need::Decision }
     }
 
@@ -198,7 +198,10 @@ impl ClientConnection {
     /// # Errors
     /// [`Misuse::NotNow`] if no handshake was asked for.
     pub fn establish(&mut self) -> Result<(), Misuse> {
-        self.command(Trigger::Established)?;
+        if self.phase != Phase::Handshake {
+            return Err(self.unless_closed(Misuse::NotNow));
+        }
+        self.go(Trigger::Established);
         self.tls = true;
         self.esmtp = false;
         self.authenticated = false;
@@ -226,7 +229,7 @@ impl ClientConnection {
     /// Whether the connection is up, no transaction is open, and nothing is on its way: it can be
     /// kept for the next message.
     pub fn is_idle(&self) -> bool {
-        self.phase == Phase::Ready && self.queue.open().is_empty() && !self.queue.has_output()
+        self.phase == Phase::Ready && self.queue.unanswered().is_empty() && !self.queue.has_output()
     }
 
     /// Whether EHLO or LHLO was accepted, and not only HELO.
@@ -258,15 +261,6 @@ impl ClientConnection {
     pub(super) fn go(&mut self, on: Trigger) {
         debug_assert!(self.phase.next(on).is_some(), "{on:?} has no row for {:?}", self.phase);
         self.phase = self.phase.next(on).unwrap_or(self.phase);
-    }
-
-    /// The same for what the embedder asks.
-    pub(super) fn command(&mut self, on: Trigger) -> Result<(), Misuse> {
-        if self.phase == Phase::Closed {
-            return Err(Misuse::Closed);
-        }
-        self.phase = self.phase.next(on).ok_or(Misuse::NotNow)?;
-        Ok(())
     }
 
     pub(super) fn close(&mut self, why: CloseReason) {
@@ -310,7 +304,7 @@ impl core::fmt::Debug for ClientConnection {
         f.debug_struct("ClientConnection")
             .field("phase", &self.phase)
             .field("tls", &self.tls)
-            .field("unanswered", &self.queue.open().len())
+            .field("unanswered", &self.queue.unanswered().len())
             .finish_non_exhaustive()
     }
 }

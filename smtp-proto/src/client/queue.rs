@@ -5,6 +5,7 @@
 
 use super::event::CommandId;
 use alloc::{collections::VecDeque, vec::Vec};
+use core::fmt;
 
 /// What a command is, as far as its reply is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,23 +79,58 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// Appends a command whose octets `write` appends, CRLF included.
-    pub(super) fn push(&mut self, kind: Kind, write: impl FnOnce(&mut Vec<u8>)) -> CommandId {
-        write(&mut self.octets);
+    /// Appends a command; `None`, and no change, if it has more than `most` octets with its CRLF.
+    pub(super) fn command(
+        &mut self,
+        kind: Kind,
+        text: fmt::Arguments<'_>,
+        most: usize,
+    ) -> Option<CommandId> {
+        self.write_line(text, most).then(|| self.open(kind))
+    }
+
+    /// Appends octets that end a message.
+    pub(super) fn end_message(&mut self, kind: Kind, octets: &[u8]) -> CommandId {
+        self.octets.extend_from_slice(octets);
+        self.open(kind)
+    }
+
+    /// Appends a line to the exchange that the first open command has begun; false, and no change,
+    /// if it has more than `most` octets with its CRLF.
+    pub(super) fn go_on(&mut self, text: fmt::Arguments<'_>, most: usize) -> bool {
+        if !self.write_line(text, most) {
+            return false;
+        }
+        self.gate = self.end();
+        if let Some(first) = self.open.front_mut() {
+            first.end = self.gate;
+        }
+        true
+    }
+
+    fn write_line(&mut self, text: fmt::Arguments<'_>, most: usize) -> bool {
+        struct Octets<'o>(&'o mut Vec<u8>);
+        impl fmt::Write for Octets<'_> {
+            fn write_str(&mut self, text: &str) -> fmt::Result {
+                self.0.extend_from_slice(text.as_bytes());
+                Ok(())
+            }
+        }
+        let before = self.octets.len();
+        let whole = fmt::write(&mut Octets(&mut self.octets), text).is_ok();
+        self.octets.extend_from_slice(b"\r\n");
+        let fits = whole && self.octets.len() - before <= most;
+        if !fits {
+            self.octets.truncate(before);
+        }
+        fits
+    }
+
+    fn open(&mut self, kind: Kind) -> CommandId {
         self.next_id = self.next_id.wrapping_add(1);
         let id = CommandId(self.next_id);
         self.open.push_back(Open { id, kind, end: self.end() });
         id
-    }
-
-    /// Appends a line to the exchange that the first open command has begun.
-    pub(super) fn go_on(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        write(&mut self.octets);
-        let end = self.end();
-        if let Some(first) = self.open.front_mut() {
-            first.end = end;
-        }
-        self.gate = end;
     }
 
     /// The position behind the last octet.
@@ -112,7 +148,7 @@ impl Queue {
     }
 
     /// Commands without a reply.
-    pub(super) fn open(&self) -> &VecDeque<Open> {
+    pub(super) fn unanswered(&self) -> &VecDeque<Open> {
         &self.open
     }
 

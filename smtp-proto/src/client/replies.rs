@@ -2,6 +2,7 @@
 
 use super::{
     capabilities::Capabilities,
+    commands::COMMAND_LINE,
     config::Mode,
     connection::{ClientConnection, Transaction},
     event::ClientEvent,
@@ -106,8 +107,7 @@ impl ClientConnection {
             return false;
         }
         let Some(name) = self.name.take() else { return false };
-        self.queue.go_on(|out| super::commands::line(out, format_args!("HELO {name}")));
-        true
+        self.queue.go_on(format_args!("HELO {name}"), COMMAND_LINE)
     }
 
     fn welcomed(&mut self, reply: &Reply<'_>) {
@@ -149,7 +149,7 @@ impl ClientConnection {
             return Some(ClientEvent::Reply { id, reply });
         }
         // RFC 2920 §3.1: an empty message is the way back to commands.
-        self.queue.push(Kind::LoneDot, |out| out.extend_from_slice(b".\r\n"));
+        self.queue.end_message(Kind::LoneDot, b".\r\n");
         self.go(Trigger::NobodyWanted);
         self.transaction.open = false;
         Some(ClientEvent::Skipped(id))
