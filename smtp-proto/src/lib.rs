@@ -86,6 +86,8 @@ extern crate std;
 
 pub mod body;
 pub mod client;
+#[cfg(test)]
+mod diagram;
 pub mod ext;
 mod limits;
 mod line;

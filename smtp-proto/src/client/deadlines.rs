@@ -1,11 +1,6 @@
 //! The timers of a connection (RFC 5321 §4.5.3.2).
 
-use super::{
-    config::Timeouts,
-    connection::ClientConnection,
-    phase::Phase,
-    queue::Kind,
-};
+use super::{config::Timeouts, connection::ClientConnection, phase::Phase, queue::Kind};
 use crate::{CloseReason, Instant, timer::Timer};
 use core::time::Duration;
 
@@ -89,9 +84,11 @@ impl ClientConnection {
             Phase::Start => Some(Wait::Greeting),
             Phase::Upgrade | Phase::Handshake => Some(Wait::Handshake),
             _ if self.queue.has_output() => Some(Wait::Flush(self.queue.progress())),
-            _ => self.queue.first().filter(|_| !self.challenged).map(|first| {
-                Wait::Reply(first.kind, first.id.0, self.queue.progress())
-            }),
+            _ => self
+                .queue
+                .first()
+                .filter(|_| !self.challenged)
+                .map(|first| Wait::Reply(first.kind, first.id.0, self.queue.progress())),
         };
         self.deadline.wait = match (wait, self.deadline.wait) {
             (None, _) => None,

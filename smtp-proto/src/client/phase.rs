@@ -146,3 +146,52 @@ impl Phase {
         Some(row.to.unwrap_or(self))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagram::{Edge, Page};
+    use std::{format, vec::Vec};
+
+    fn edges() -> Vec<Edge> {
+        let edge = |row: &Row, from: Phase| Edge {
+            from: format!("{from:?}"),
+            on: match row.on {
+                Hello => "EHLO/LHLO".into(),
+                StartTlsCommand => "STARTTLS".into(),
+                AuthCommand => "AUTH".into(),
+                MailCommand => "MAIL".into(),
+                DataCommand => "DATA".into(),
+                BdatLast => "BDAT LAST".into(),
+                EndBody => "end of body".into(),
+                on if (on as usize) < Greeted as usize => format!("{on:?}").to_uppercase(),
+                on => format!("{on:?}"),
+            },
+            to: row.to.map(|to| format!("{to:?}")),
+            drawn: row.on != Close,
+        };
+        TABLE.iter().flat_map(|row| row.from.iter().map(move |&from| edge(row, from))).collect()
+    }
+
+    #[test]
+    fn the_state_machine_page_shows_the_table() {
+        Page {
+            file: "client-state-machine.md",
+            source: "client",
+            title: "States of a client connection",
+            words: "A command, in capitals, moves the connection when it is given, to where it will \
+                    be if the\nserver says yes; so a group can be given before its first reply. What \
+                    a reply or the embedder\ndoes is in lower case. A command that a state does not \
+                    list is `Misuse::NotNow` there. `close`\nleads from every state to `Closed` and is \
+                    not drawn.",
+            start: "Start",
+            edges: edges(),
+        }
+        .check();
+    }
+
+    #[test]
+    fn no_row_of_the_table_hides_another() {
+        crate::diagram::check_distinct(&edges());
+    }
+}

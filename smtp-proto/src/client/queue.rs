@@ -197,7 +197,9 @@ impl Queue {
     /// Whether a command given now would leave at once.
     pub(super) fn may_leave_at_once(&self) -> bool {
         self.open.is_empty()
-            || (self.pipelining && self.gate == self.end() && !self.open.iter().any(|o| o.kind.ends_group()))
+            || (self.pipelining
+                && self.gate == self.end()
+                && !self.open.iter().any(|o| o.kind.ends_group()))
     }
 
     /// `n` octets of a message are the embedder's to write, behind all that was queued so far.

@@ -94,7 +94,9 @@ impl ClientConnection {
             (Kind::Rcpt, true) => self.transaction.accepted += 1,
             (Kind::Data, _) => self.go(Trigger::DataRefused),
             (Kind::Chunk { last: false }, false) => self.go(Trigger::ChunkRefused),
-            (Kind::End | Kind::Chunk { last: true } | Kind::Rset, _) => self.transaction.open = false,
+            (Kind::End | Kind::Chunk { last: true } | Kind::Rset, _) => {
+                self.transaction.open = false
+            }
             (Kind::Quit, _) => self.close(CloseReason::Quit),
             _ => {}
         }

@@ -25,9 +25,9 @@ mod phase;
 mod questions;
 mod session;
 
+pub use crate::{body::Framing, step::Start};
 pub use config::{BareLineEnding, Mode, ServerConfig, ServerConfigBuilder};
 pub use connection::ServerConnection;
 pub use decision::{Pending, Stale, op};
-pub use crate::{body::Framing, step::Start};
 pub use event::{Aborted, AuthAborted, Event, ResetCause};
 pub use session::Session;

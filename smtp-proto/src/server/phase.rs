@@ -192,82 +192,43 @@ impl Phase {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{collections::BTreeMap, env, fs, string::String, vec::Vec};
+    use crate::diagram::{Edge, Page};
+    use std::{format, vec::Vec};
 
-    /// Writes the table as a page: a drawing, then the rows.
-    fn page() -> String {
-        use std::fmt::Write;
-        let mut page = String::from(
-            "# States of a server connection\n\n\
-             Made from the table in `smtp-proto/src/server/phase.rs`; a test compares them. To write it\n\
-             anew: `UPDATE_DOCS=1 cargo test -p smtp-proto state_machine`.\n\n\
-             Commands are written as they are on the wire, what the machine or its embedder does in\n\
-             lower case. A question changes nothing, its answer does; a command that a state does not\n\
-             list is answered 503 there. `close` leads from every state to `Closed` and is not drawn.\n\n\
-             ```mermaid\nstateDiagram-v2\n    [*] --> Start\n",
-        );
-        let mut arrows: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
-        for row in TABLE.iter().filter(|row| row.on != Close) {
-            for from in row.from {
-                if let Some(to) = row.to.filter(|to| to != from) {
-                    let ends = (std::format!("{from:?}"), std::format!("{to:?}"));
-                    arrows.entry(ends).or_default().push(name(row.on));
-                }
-            }
-        }
-        for ((from, to), on) in arrows {
-            writeln!(page, "    {from} --> {to}: {}", on.join(", ")).unwrap();
-        }
-        page.push_str("    Closed --> [*]\n```\n\n| state | trigger | next |\n|---|---|---|\n");
-        for state in 0..PHASES {
-            for row in TABLE {
-                for from in row.from.iter().filter(|from| **from as usize == state) {
-                    let to = row.to.map_or("(stays)".into(), |to| std::format!("{to:?}"));
-                    writeln!(page, "| {from:?} | {} | {to} |", name(row.on)).unwrap();
-                }
-            }
-        }
-        page
-    }
-
-    fn name(on: Trigger) -> String {
-        match on {
-            Hello => "EHLO/HELO/LHLO".into(),
-            AuthCommand => "AUTH".into(),
-            MailCommand => "MAIL".into(),
-            on if (on as usize) < Begin as usize => std::format!("{on:?}").to_uppercase(),
-            on => {
-                let mut words = String::new();
-                for c in std::format!("{on:?}").chars() {
-                    if c.is_uppercase() && !words.is_empty() {
-                        words.push(' ');
-                    }
-                    words.extend(c.to_lowercase());
-                }
-                words
-            }
-        }
+    fn edges() -> Vec<Edge> {
+        let edge = |row: &Row, from: Phase| Edge {
+            from: format!("{from:?}"),
+            on: match row.on {
+                Hello => "EHLO/HELO/LHLO".into(),
+                AuthCommand => "AUTH".into(),
+                MailCommand => "MAIL".into(),
+                on if (on as usize) < Begin as usize => format!("{on:?}").to_uppercase(),
+                on => format!("{on:?}"),
+            },
+            to: row.to.map(|to| format!("{to:?}")),
+            drawn: row.on != Close,
+        };
+        TABLE.iter().flat_map(|row| row.from.iter().map(move |&from| edge(row, from))).collect()
     }
 
     #[test]
     fn the_state_machine_page_shows_the_table() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/state-machine.md");
-        if env::var_os("UPDATE_DOCS").is_some() {
-            fs::write(path, page()).unwrap();
+        Page {
+            file: "state-machine.md",
+            source: "server",
+            title: "States of a server connection",
+            words: "Commands are written as they are on the wire, what the machine or its embedder \
+                    does in\nlower case. A question changes nothing, its answer does; a command that \
+                    a state does not\nlist is answered 503 there. `close` leads from every state to \
+                    `Closed` and is not drawn.",
+            start: "Start",
+            edges: edges(),
         }
-        let written = fs::read_to_string(path).unwrap_or_default();
-        assert!(written == page(), "docs/state-machine.md is stale; see its first lines");
+        .check();
     }
 
     #[test]
     fn no_row_of_the_table_hides_another() {
-        let mut seen = BTreeMap::new();
-        for row in TABLE {
-            for from in row.from {
-                let old =
-                    seen.insert((*from as usize, row.on as usize), row.to.map(|to| to as usize));
-                assert!(old.is_none(), "{from:?} has two rows for {:?}", row.on);
-            }
-        }
+        crate::diagram::check_distinct(&edges());
     }
 }

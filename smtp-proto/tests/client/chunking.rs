@@ -17,10 +17,7 @@ fn a_whole_transaction_may_leave_in_one_group() {
     desk.rcpt("<a@example.org>");
     let bdat = desk.machine.bdat(5, true);
     desk.give(bdat);
-    assert_eq!(
-        write(&mut desk, 5),
-        "MAIL FROM:<>\r\nRCPT TO:<a@example.org>\r\nBDAT 5 LAST\r\n"
-    );
+    assert_eq!(write(&mut desk, 5), "MAIL FROM:<>\r\nRCPT TO:<a@example.org>\r\nBDAT 5 LAST\r\n");
     let told = desk.hears("250 ok\r\n250 ok\r\n250 sent\r\n");
     assert_eq!(told, ["reply 0 250", "reply 1 250", "reply 2 250", "Decision"]);
     assert!(desk.machine.is_idle());

@@ -27,7 +27,8 @@ fn nothing_is_sent_before_the_greeting_is_whole() {
 
 #[test]
 fn after_a_refused_greeting_there_is_only_quit() {
-    for (greeting, code) in [("554 no\r\n", 554), ("521 no mail\r\n", 521), ("450 later\r\n", 450)] {
+    for (greeting, code) in [("554 no\r\n", 554), ("521 no mail\r\n", 521), ("450 later\r\n", 450)]
+    {
         let mut desk = Desk::new();
         assert_eq!(desk.hears(greeting), [format!("greeting {code}"), "Decision".into()]);
         assert_eq!(desk.machine.hello(&name()), Err(Misuse::NotNow));
@@ -47,7 +48,8 @@ fn a_421_greeting_ends_the_connection() {
 
 #[test]
 fn what_is_no_reply_ends_the_connection() {
-    for text in ["HTTP/1.1 400 Bad Request\r\n", "22\r\n", "\r\n", "999 what\r\n", "120 early\r\n"] {
+    for text in ["HTTP/1.1 400 Bad Request\r\n", "22\r\n", "\r\n", "999 what\r\n", "120 early\r\n"]
+    {
         let mut desk = Desk::new();
         assert_eq!(desk.hears(text), ["closed Unintelligible"], "{text:?}");
     }
