@@ -10,6 +10,7 @@ mod ext {
     mod dsn;
     mod eightbitmime;
     mod enhanced;
+    mod limits;
     mod lmtp;
     mod pipelining;
     mod size;

@@ -24,12 +24,12 @@ pub(super) fn scan(octets: &[u8], keep_bare: bool) -> (usize, Stop) {
     if octets[0] == b'\n' && !keep_bare {
         return (0, Stop::Bare);
     }
+    let next = |from| match keep_bare {
+        true => next_pair(octets, from, dot_line),
+        false => next_pair(octets, from, |this, next| bare(this, next) | dot_line(this, next)),
+    };
     let mut at = 0;
-    while let Some(i) = if keep_bare {
-        next_pair(octets, at, dot_line)
-    } else {
-        next_pair(octets, at, |this, next| bare(this, next) | dot_line(this, next))
-    } {
+    while let Some(i) = next(at) {
         match (octets[i], octets[i + 1]) {
             (b'\n', b'.') if i > 0 && octets[i - 1] == b'\r' => return (i + 1, Stop::Dot),
             (b'\r', b'\n') | (b'\n', b'.') => at = i + 1,

@@ -234,7 +234,8 @@ impl Extensions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::{string::String, vec};
+    use crate::wire::{ForwardPath, ReversePath, Xtext};
+    use alloc::{format, string::String, vec};
 
     /// What an EHLO answer lists, `|` between the lines.
     fn listed(offer: &Offer<'_>) -> String {
@@ -281,6 +282,79 @@ mod tests {
         let offer =
             Offer { extensions: &all, limits: &limits, mode: Mode::Lmtp, esmtp: false, tls: false };
         assert_eq!(listed(&offer), "");
+    }
+
+    /// What has parameters, all of it without TLS.
+    fn everything() -> Extensions {
+        Extensions::new().smtputf8().dsn().auth([Mechanism::PLAIN]).danger_auth_in_clear()
+    }
+
+    #[test]
+    fn a_parameter_needs_its_extension() {
+        let (all, limits) = (everything(), Limits::default());
+        let offer =
+            Offer { extensions: &all, limits: &limits, mode: Mode::Smtp, esmtp: true, tls: false };
+        let none = Capabilities::default();
+        for (param, keyword) in [
+            ("SIZE=1", "SIZE"),
+            ("BODY=8BITMIME", "8BITMIME"),
+            ("SMTPUTF8", "SMTPUTF8"),
+            ("RET=FULL", "DSN"),
+            ("ENVID=x", "DSN"),
+            ("AUTH=<>", "AUTH"),
+        ] {
+            let line = format!("FROM:<a@a.example> {param}");
+            let mail = Mail::parse(&line, &offer).unwrap();
+            assert_eq!(missing_for_mail(&mail, &none), Some(keyword), "{param}");
+            let mut some = Capabilities::default();
+            announced(&mut some, keyword, if keyword == "AUTH" { "PLAIN" } else { "" });
+            assert_eq!(missing_for_mail(&mail, &some), None, "{param}");
+        }
+        for param in ["NOTIFY=NEVER", "ORCPT=rfc822;b"] {
+            let line = format!("TO:<b@b.example> {param}");
+            let rcpt = Rcpt::parse(&line, &offer, false).unwrap();
+            assert_eq!(missing_for_rcpt(&rcpt, &none), Some("DSN"), "{param}");
+            let some = Capabilities { dsn: true, ..Capabilities::default() };
+            assert_eq!(missing_for_rcpt(&rcpt, &some), None, "{param}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_written_needs_nothing() {
+        let none = Capabilities::default();
+        let mut mail = Mail::new(ReversePath::parse("<>").unwrap().0);
+        mail.envid = Some(Xtext::encode(b""));
+        assert_eq!(missing_for_mail(&mail, &none), None);
+        let rcpt = Rcpt::new(ForwardPath::parse("<Postmaster>").unwrap().0);
+        assert_eq!(missing_for_rcpt(&rcpt, &none), None);
+    }
+
+    #[test]
+    fn a_client_reads_what_a_server_here_offers() {
+        let all = everything().chunking().limits();
+        let limits = Limits::default();
+        let offer =
+            Offer { extensions: &all, limits: &limits, mode: Mode::Smtp, esmtp: true, tls: false };
+        let mut read = Capabilities::default();
+        for line in listed(&offer).split_terminator('|') {
+            let (keyword, params) = line.split_once(' ').unwrap_or((line, ""));
+            announced(&mut read, keyword, params);
+        }
+        let want = Capabilities {
+            pipelining: true,
+            size: true,
+            max_size: Some(limits.message),
+            eight_bit_mime: true,
+            chunking: true,
+            smtputf8: true,
+            dsn: true,
+            enhanced_status_codes: true,
+            auth: vec![Mechanism::PLAIN],
+            max_transactions: Some(limits.transactions),
+            max_recipients: Some(limits.recipients),
+            ..Capabilities::default()
+        };
+        assert_eq!(read, want);
     }
 
     #[test]
