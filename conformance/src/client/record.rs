@@ -56,6 +56,8 @@ pub struct Body {
     pub octets: Vec<u8>,
     /// The end came.
     pub complete: bool,
+    /// It began before the 354.
+    pub early: bool,
     /// It came in chunks, RFC 3030.
     pub chunked: bool,
     /// The recipients that had been accepted.

@@ -192,6 +192,10 @@ impl Session {
 
     /// Does what the script says at `point`; gives the code.
     fn answer(&mut self, point: Point, line: &[u8]) -> Result<u16, Over> {
+        if point == Point::Mail {
+            // Recipients are counted by transaction.
+            self.counts.remove(&Point::Rcpt);
+        }
         let count = self.counts.entry(point).or_default();
         *count += 1;
         let (count, tls, host) = (*count, self.tls, self.serving.host);
@@ -396,6 +400,7 @@ impl Session {
         self.record.bodies.push(Body {
             octets: Vec::new(),
             complete: false,
+            early: self.taken < self.received_when_said,
             chunked: false,
             recipients,
             code: 0,
@@ -479,6 +484,7 @@ impl Session {
         let body = self.chunks.get_or_insert(Body {
             octets: Vec::new(),
             complete: false,
+            early: false,
             chunked: true,
             recipients,
             code: 0,

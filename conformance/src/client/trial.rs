@@ -2,6 +2,7 @@
 //! that it can find again.
 
 use super::{
+    dns::{NameServer, Zone},
     identity::Identity,
     message::Message,
     record::Record,
@@ -44,6 +45,8 @@ pub struct Run {
     pub seed: u64,
     /// Breaches are graded by the letter, also where careful operators do not follow it.
     pub strict: bool,
+    /// How long a slow server is slow; who can be told when to give up is told a tenth of it.
+    pub delay: Duration,
     identity: Identity,
 }
 
@@ -53,7 +56,8 @@ impl Run {
     /// # Errors
     /// There is no room for a certificate.
     pub fn new(sender: Box<dyn Sender>, seed: u64, strict: bool) -> io::Result<Self> {
-        Ok(Self { sender, seed, strict, identity: Identity::new()? })
+        let delay = Duration::from_secs(10);
+        Ok(Self { sender, seed, strict, delay, identity: Identity::new()? })
     }
 }
 
@@ -80,6 +84,11 @@ impl<'r> Trial<'r> {
     /// The client.
     pub fn sender(&self) -> &'r dyn Sender {
         &*self.run.sender
+    }
+
+    /// How long a slow server is slow.
+    pub fn delay(&self) -> Duration {
+        self.run.delay
     }
 
     /// A word that no other message has.
@@ -113,7 +122,9 @@ impl<'r> Trial<'r> {
             helo: "client.example".into(),
             message: self.message(&["A message."]),
             hosts: vec![1],
+            zone: None,
             timeout: Duration::from_secs(30),
+            patience: self.sender().manners().patience,
         }
     }
 }
@@ -129,7 +140,9 @@ pub struct Attempt<'t> {
     helo: String,
     message: Message,
     hosts: Vec<u8>,
+    zone: Option<Zone>,
     timeout: Duration,
+    patience: Duration,
 }
 
 impl Attempt<'_> {
@@ -166,6 +179,26 @@ impl Attempt<'_> {
     /// This message.
     pub fn message(mut self, message: Message) -> Self {
         self.message = message;
+        self
+    }
+
+    /// By MX, with this zone, to a server at 127.0.0.N for each of `hosts`.
+    pub fn mx(mut self, zone: Zone, hosts: &[u8]) -> Self {
+        self.need = Need::Mx;
+        self.zone = Some(zone);
+        self.hosts = hosts.to_vec();
+        self
+    }
+
+    /// Within this time, which is at least what a message may take.
+    pub fn within(mut self, patience: Duration) -> Self {
+        self.patience = self.patience.max(patience);
+        self
+    }
+
+    /// Stopped after this time: the client may wait for ever.
+    pub fn stopped_after(mut self, patience: Duration) -> Self {
+        self.patience = self.patience.min(patience);
         self
     }
 
@@ -223,6 +256,7 @@ impl Attempt<'_> {
             },
             Arc::clone(&self.trial.transcripts),
         );
+        let name_server = self.zone.map(NameServer::start).transpose().map_err(failed)?;
         let order = Order {
             need: self.need,
             server: server.address,
@@ -231,13 +265,13 @@ impl Attempt<'_> {
             to: &self.to,
             message: &self.message,
             ca: &identity.ca(),
-            dns: None,
+            dns: name_server.as_ref().map(|server| server.address),
             timeout: self.timeout,
         };
         let mut running = sender
             .start(&order)
             .map_err(|error| Verdict::Error(format!("the client cannot be started: {error}")))?;
-        let expired = server.wait(&mut *running, sender);
+        let expired = server.wait(&mut *running, sender, self.patience);
         let ended = running.ended();
         if ended.is_none() {
             running.stop();
@@ -362,9 +396,9 @@ impl Server {
     }
 
     /// Waits for the client to end, and for what it leaves behind; whether it took too long.
-    fn wait(&self, running: &mut dyn Running, sender: &dyn Sender) -> bool {
+    fn wait(&self, running: &mut dyn Running, sender: &dyn Sender, patience: Duration) -> bool {
         let manners = sender.manners();
-        let deadline = Instant::now() + manners.patience;
+        let deadline = Instant::now() + patience;
         let mut quiet_since = Instant::now();
         let mut ended_at = None;
         loop {

@@ -1,0 +1,63 @@
+//! How long a client waits, and when it comes again: RFC 5321 §4.3.1, §4.5.3.2, §4.5.4.1.
+
+use crate::{
+    client::{
+        Case,
+        script::{Answer, Point, Script},
+        seen::{Class, at},
+        sender::Need,
+        trial::Trial,
+    },
+    outcome::{Outcome, Verdict, fail},
+};
+use std::time::Duration;
+
+pub(super) const CASES: &[Case] = &[
+    Case { id: "C-32", run: c_32 },
+    Case { id: "C-33", run: c_33 },
+    Case { id: "C-43", run: c_43 },
+];
+
+/// C-32. A greeting may take its time, and nothing is said before it.
+fn c_32(t: &Trial<'_>) -> Outcome {
+    let late = Answer::from("220 mx.example.test ESMTP").after(t.delay());
+    let script = Script::new().at(Point::Greeting, late);
+    let seen = t.attempt(script).within(3 * t.delay()).run()?;
+    for (record, command) in seen.at(Point::Ehlo).chain(seen.at(Point::Helo)) {
+        if command.early {
+            return Err(at(record, command, "said before the greeting"));
+        }
+    }
+    seen.sent()
+}
+
+/// C-33. A server that says nothing more is left, wherever it falls silent.
+fn c_33(t: &Trial<'_>) -> Outcome {
+    if t.sender().serves(Need::Plain) && !t.sender().uses(Need::Plain, "timeout") {
+        let why = "needs {timeout} in the command: timers of minutes are not waited for";
+        return Err(Verdict::NotTested(why.into()));
+    }
+    let timeout = (t.delay() / 10).max(Duration::from_millis(100));
+    for point in [Point::Greeting, Point::Ehlo, Point::Mail, Point::Rcpt, Point::Data, Point::End] {
+        let script = Script::new().at(point, Answer::silence());
+        let attempt = t.attempt(script).timeout(timeout).stopped_after(8 * timeout);
+        let seen = attempt.run_any()?;
+        if seen.is_stuck() {
+            let what = format!("told to wait {timeout:?}, it waits on at {point:?}");
+            return Err(fail(what).at(seen.last_place()));
+        }
+        seen.not_sent(Class::Temporary)?;
+    }
+    Ok(())
+}
+
+/// C-43. A failure for now is not tried again at once.
+fn c_43(t: &Trial<'_>) -> Outcome {
+    let script = Script::new().at(Point::Mail, "451 4.3.0 try again later");
+    let seen = t.send(script)?;
+    seen.reached(Point::Mail)?;
+    match seen.at(Point::Mail).nth(1) {
+        None => Ok(()),
+        Some((record, command)) => Err(at(record, command, "tried again at once")),
+    }
+}

@@ -1,0 +1,126 @@
+//! A name server for one case: what it does not know does not exist.
+
+use hickory_proto::{
+    op::{Message, OpCode, ResponseCode},
+    rr::{
+        Name, RData, Record, RecordType,
+        rdata::{A, MX, SOA},
+    },
+};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr, UdpSocket},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+/// Between two looks at whether the case is over.
+const SLICE: Duration = Duration::from_millis(20);
+/// Seconds for which answers hold: none outlives its case.
+const TTL: u32 = 1;
+
+/// What the name server knows.
+#[derive(Clone, Debug, Default)]
+pub struct Zone {
+    records: Vec<(String, RData)>,
+    failing: Vec<String>,
+}
+
+impl Zone {
+    /// `domain` has its mail at `exchange`.
+    #[must_use]
+    pub fn mx(mut self, domain: &str, preference: u16, exchange: &str) -> Self {
+        if let Ok(exchange) = Name::from_ascii(format!("{}.", exchange.trim_end_matches('.'))) {
+            self.records.push((domain.to_owned(), RData::MX(MX::new(preference, exchange))));
+        }
+        self
+    }
+
+    /// `name` is 127.0.0.`host`.
+    #[must_use]
+    pub fn a(mut self, name: &str, host: u8) -> Self {
+        let address = A(Ipv4Addr::new(127, 0, 0, host));
+        self.records.push((name.to_owned(), RData::A(address)));
+        self
+    }
+
+    /// SERVFAIL for whatever is asked about `name`.
+    #[must_use]
+    pub fn failing(mut self, name: &str) -> Self {
+        self.failing.push(name.to_owned());
+        self
+    }
+
+    fn answer(&self, query: &[u8]) -> Option<Vec<u8>> {
+        let query = Message::from_vec(query).ok()?;
+        let question = query.queries.first()?.clone();
+        let mut answer = Message::response(query.metadata.id, OpCode::Query);
+        answer.metadata.recursion_desired = query.metadata.recursion_desired;
+        answer.metadata.recursion_available = true;
+        answer.metadata.authoritative = true;
+        let name = question.name().to_lowercase().to_ascii();
+        let name = name.trim_end_matches('.');
+        let own = || self.records.iter().filter(|(owner, _)| owner.eq_ignore_ascii_case(name));
+        if self.failing.iter().any(|failing| failing.eq_ignore_ascii_case(name)) {
+            answer.metadata.response_code = ResponseCode::ServFail;
+        } else {
+            let asked = question.query_type();
+            let fits = |data: &RData| asked == RecordType::ANY || data.record_type() == asked;
+            for (_, data) in own().filter(|(_, data)| fits(data)) {
+                let owner = question.name().clone();
+                answer.add_answer(Record::from_rdata(owner, TTL, data.clone()));
+            }
+            // An empty name in between exists, RFC 8020 §2.
+            let below = format!(".{name}");
+            let exists = self.records.iter().any(|(owner, _)| owner.ends_with(&below));
+            if own().next().is_none() && !exists {
+                answer.metadata.response_code = ResponseCode::NXDomain;
+            }
+            if answer.answers.is_empty() {
+                let root = Name::root();
+                let soa = SOA::new(root.clone(), root.clone(), 1, 3600, 600, 86_400, TTL);
+                answer.add_authority(Record::from_rdata(root, TTL, RData::SOA(soa)));
+            }
+        }
+        answer.add_query(question);
+        answer.to_vec().ok()
+    }
+}
+
+/// A name server on a port of its own, until it is dropped.
+pub(super) struct NameServer {
+    pub(super) address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl NameServer {
+    pub(super) fn start(zone: Zone) -> io::Result<Self> {
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        socket.set_read_timeout(Some(SLICE))?;
+        let address = socket.local_addr()?;
+        let stop = Arc::<AtomicBool>::default();
+        let stopped = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while !stopped.load(Ordering::Relaxed) {
+                let Ok((n, from)) = socket.recv_from(&mut buffer) else { continue };
+                let answer = buffer.get(..n).and_then(|query| zone.answer(query));
+                // Who asks again is answered again.
+                drop(answer.map(|answer| socket.send_to(&answer, from)));
+            }
+        });
+        Ok(Self { address, stop, thread: Some(thread) })
+    }
+}
+
+impl Drop for NameServer {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        drop(self.thread.take().map(JoinHandle::join));
+    }
+}
