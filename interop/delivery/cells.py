@@ -6,8 +6,10 @@ that the thing was done.
 """
 
 from message import message
+from peers import HOST
 from report import expect
 from target import address, message_id
+from zone import name_server
 
 # More than any server here takes.
 TOO_LARGE = 4 * 1024 * 1024
@@ -63,8 +65,21 @@ def verified(target):
 def implicit_tls(target):
     """A message in TLS from the first octet."""
     need(target.implicit)
-    outcome = target.deliver(letter(target, "implicit"), *target.tls("implicit"), implicit=True)
+    place = target.place(implicit=True)
+    outcome = target.deliver(letter(target, "implicit"), *target.tls("implicit"), place=place)
     outcome.expect_unsent("STARTTLS")
+
+
+def by_mx(target):
+    """The server is found by the MX of the recipient's domain, and verified by the MX's name."""
+    need(not target.lmtp)
+    with name_server() as dns:
+        port = target.peer.ports["address"]
+        place = ["--dns", f"127.0.0.1:{dns}", "--port", port]
+        words = ["--tls", "required", "--ca", target.peer.path / "ca.pem"]
+        outcome = target.deliver(letter(target, "mx"), *words, place=place)
+    outcome.expect_sent("STARTTLS")
+    outcome.expect(outcome.recipients[0].host == HOST, f"not by {HOST}")
 
 
 def auth(mechanism):
@@ -116,9 +131,8 @@ def chunking(target):
     need("chunking" in target.offered)
     short, long = letter(target, "chunk"), long_letter(target, "chunks", 1024 * 1024)
     for sent in (short, long):
-        outcome = target.deliver(sent, "--chunking")
+        outcome = target.deliver(sent, "--chunking", users=["user1", "user2"])
         outcome.expect_sent("BDAT")
-        outcome.expect(len(outcome.commands("BDAT [0-9]* LAST")) <= 1, "two LAST")
         outcome.expect_unsent("DATA")
 
 
@@ -215,13 +229,14 @@ def lmtp_unknown(target):
 
 
 def lmtp_full(target):
-    """LMTP: one of three recipients is refused after the message, by a reply of its own."""
+    """LMTP: one recipient is refused after the message, by a reply of its own."""
     need(target.lmtp)
     sent = letter(target, "lmtp-full")
-    outcome = target.send(sent, ["user1", "full", "user2"])
-    expected = [(address("user1"), "sent"), (address("full"), "failed"), (address("user2"), "sent")]
-    outcome.expect_statuses(expected, FAILED_FOR_GOOD)
-    full = next(one for one in outcome.recipients if one.status == "failed")
+    # The unknown one has no reply after the message: those that follow must not be mistaken for it.
+    outcome = target.send(sent, ["unknown", "full", "user1", "user2"])
+    statuses = {"unknown": "failed", "full": "failed", "user1": "sent", "user2": "sent"}
+    outcome.expect_statuses([(address(user), is_) for user, is_ in statuses.items()], FAILED_FOR_GOOD)
+    full = next(one for one in outcome.recipients if one.address == address("full"))
     outcome.expect((full.code, full.enhanced) == ("552", "5.2.2"), "not 552 5.2.2")
     data = next(n for n, line in enumerate(outcome.trace) if line.startswith("C: DATA"))
     late = any(line.startswith("S: 552 5.2.2") for line in outcome.trace[data:])
@@ -241,6 +256,7 @@ CELLS = {
     "STARTTLS": starttls,
     "TLS verified": verified,
     "implicit TLS": implicit_tls,
+    "by MX": by_mx,
     "AUTH PLAIN": auth("PLAIN"),
     "AUTH LOGIN": auth("LOGIN"),
     "AUTH SCRAM-SHA-256": auth("SCRAM-SHA-256"),

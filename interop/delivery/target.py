@@ -84,10 +84,10 @@ class Target:
         words = [*self.tls(), "--user", USER, "--password-file", password or self.password]
         return [*words, "--mechanism", mechanism] if mechanism else words
 
-    def send(self, octets, users, *options, sender="sender@client.example", implicit=False):
+    def send(self, octets, users, *options, sender="sender@client.example", place=None):
         """Sends the message to the users; what came of it."""
         tls = [] if "--tls" in options else ["--tls", "none"]
-        words = [*self.place(implicit), *tls, "--from", sender, *options]
+        words = [*(place or self.place()), *tls, "--from", sender, *options]
         outcome = self.client.send(octets, [address(user) for user in users], *words)
         if "pipelining" not in self.offered:
             outcome.expect(not outcome.groups(), "grouped, though PIPELINING is not offered")
