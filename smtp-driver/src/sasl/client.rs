@@ -1,6 +1,6 @@
 //! The client's side: what to log in with, and the exchange.
 
-use super::scram;
+use super::{SaslError, saslname, scram::Scram};
 use rsasl::{
     callback::{Context, Request, SessionCallback, SessionData},
     config::SASLConfig,
@@ -10,7 +10,6 @@ use rsasl::{
     property::{AuthId, AuthzId, OAuthBearerToken, Password},
 };
 use smtp_proto::{Secret, wire::Mechanism};
-use std::borrow::Cow;
 
 /// What a client logs in with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,45 +116,13 @@ impl Kind {
 }
 
 /// The implementations that may be asked for, and no other that rsasl was built with.
-static IMPLEMENTATIONS: [Implementation; 6] = [
-    mechanisms::scram::SCRAM_SHA256,
+static IMPLEMENTATIONS: [Implementation; 5] = [
     mechanisms::plain::PLAIN,
     mechanisms::login::LOGIN,
     mechanisms::oauthbearer::OAUTHBEARER,
     mechanisms::xoauth2::XOAUTH2,
     mechanisms::external::EXTERNAL,
 ];
-
-/// Why an exchange cannot go on. After it, cancel the exchange, or close the connection if the
-/// server has already said 235.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SaslError {
-    /// The login is not for this mechanism, or nobody here knows it.
-    #[error("the login cannot be used with this mechanism")]
-    Mechanism,
-    /// The name, password or token has a character that the mechanism cannot carry.
-    #[error("the name or the secret has a character that the mechanism has no room for")]
-    Unsendable,
-    /// The server asked for more than the mechanism has.
-    #[error("the server asks for more than the mechanism has")]
-    Unasked,
-    /// What the server said is not of the mechanism.
-    #[error("the server's message is not of the mechanism")]
-    Malformed,
-    /// SCRAM: the server wants to know the password with fewer iterations than RFC 7677 §4 has, or
-    /// with more than anybody needs.
-    #[error("the server asks for {0} iterations, which is too few or too many")]
-    Iterations(u32),
-    /// SCRAM: the server does not know the password, or has not shown that it does
-    /// (RFC 5802 §5). It may be someone else's.
-    #[error("the server has not proved that it knows the password")]
-    ServerUnproven,
-    /// SCRAM: the server said in its own words why it refuses (RFC 5802 §7), such as
-    /// `invalid-proof`.
-    #[error("the server refuses: {0}")]
-    Refused(String),
-}
 
 /// An AUTH exchange, seen from the client.
 ///
@@ -166,9 +133,14 @@ pub enum SaslError {
 /// ```
 pub struct ClientExchange {
     kind: Kind,
-    session: Session,
-    scram: scram::Check,
+    steps: Steps,
     state: Progress,
+}
+
+/// Who knows what to say.
+enum Steps {
+    Rsasl(Session),
+    Scram(Box<Scram>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,16 +162,16 @@ impl ClientExchange {
     /// [`SaslError::Mechanism`] if it is not one for this login; [`SaslError::Unsendable`].
     pub fn new(login: &Login, mechanism: &Mechanism<'_>) -> Result<Self, SaslError> {
         let kind = Kind::of(mechanism)
-            .filter(|kind| login.kinds().contains(kind) || *kind == Kind::Login)
+            .filter(|kind| login.kinds().contains(kind))
             .ok_or(SaslError::Mechanism)?;
-        let config = SASLConfig::builder()
-            .with_registry(Registry::with_mechanisms(&IMPLEMENTATIONS))
-            .with_callback(Answers::new(login, kind)?)
-            .map_err(|_| SaslError::Mechanism)?;
-        let name = Mechname::parse(kind.name().as_bytes()).map_err(|_| SaslError::Mechanism)?;
-        let session =
-            SASLClient::new(config).start_suggested(&[name]).map_err(|_| SaslError::Mechanism)?;
-        Ok(Self { kind, session, scram: scram::Check::default(), state: Progress::Begun })
+        let steps = match &login.kind {
+            LoginKind::Password { name, password } if kind == Kind::ScramSha256 => {
+                let scram = Scram::new(name, password.expose(), &login.authorization_id)?;
+                Steps::Scram(Box::new(scram))
+            }
+            _ => Steps::Rsasl(Answers::new(login, kind)?.session(kind)?),
+        };
+        Ok(Self { kind, steps, state: Progress::Begun })
     }
 
     /// Whether a server, or who listens in clear text, learns the password or token from it.
@@ -236,12 +208,7 @@ impl ClientExchange {
             (Progress::Begun | Progress::Running, Kind::Login) => self.step(Some(challenge)),
             (Progress::Begun, _) if challenge.is_empty() => self.step(None),
             (Progress::Begun, _) => self.fail(SaslError::Malformed),
-            (Progress::Running, Kind::ScramSha256) => {
-                if let Err(wrong) = self.scram.admit(challenge) {
-                    return self.fail(wrong);
-                }
-                self.step(Some(challenge))
-            }
+            (Progress::Running, Kind::ScramSha256) => self.step(Some(challenge)),
             // RFC 7628 §3.2.3: the challenge tells an error, whatever is in it; one octet lets the
             // server go on to its 535. rsasl writes none, and nothing if the error is no JSON.
             (Progress::Running, Kind::OauthBearer) => {
@@ -270,25 +237,38 @@ impl ClientExchange {
     }
 
     fn step(&mut self, challenge: Option<&[u8]>) -> Result<Secret<Vec<u8>>, SaslError> {
-        let mut response = Vec::new();
-        match self.session.step(challenge, &mut response) {
-            Ok(State::Running) => self.state = Progress::Running,
-            Ok(State::Finished(_)) => self.state = Progress::Done,
-            Err(SessionError::MutualAuthenticationFailed) => {
-                return self.fail(SaslError::ServerUnproven);
+        let said = match (&mut self.steps, challenge) {
+            (Steps::Rsasl(session), _) => step(session, challenge),
+            (Steps::Scram(scram), None) => Ok((scram.first().into(), Progress::Running)),
+            (Steps::Scram(scram), Some(challenge)) if scram.has_proved() => {
+                scram.verify(challenge).map(|()| (Vec::new(), Progress::Done))
             }
-            Err(_) if challenge.is_none() => return self.fail(SaslError::Unsendable),
-            Err(_) => return self.fail(SaslError::Malformed),
+            (Steps::Scram(scram), Some(challenge)) => {
+                scram.prove(challenge).map(|proof| (proof.into(), Progress::Running))
+            }
+        };
+        match said {
+            Ok((response, state)) => {
+                self.state = state;
+                Ok(Secret::new(response))
+            }
+            Err(why) => self.fail(why),
         }
-        if self.kind == Kind::ScramSha256 && challenge.is_none() {
-            self.scram.begun(&response);
-        }
-        Ok(Secret::new(response))
     }
 
     fn fail<T>(&mut self, why: SaslError) -> Result<T, SaslError> {
         self.state = Progress::Failed;
         Err(why)
+    }
+}
+
+fn step(session: &mut Session, challenge: Option<&[u8]>) -> Result<(Vec<u8>, Progress), SaslError> {
+    let mut response = Vec::new();
+    match session.step(challenge, &mut response) {
+        Ok(State::Running) => Ok((response, Progress::Running)),
+        Ok(State::Finished(_)) => Ok((response, Progress::Done)),
+        // These mechanisms make nothing of a challenge, so what is wrong is what we have to say.
+        Err(_) => Err(SaslError::Unsendable),
     }
 }
 
@@ -321,37 +301,36 @@ impl Answers {
             authorization_id: login.authorization_id.clone(),
         };
         match kind {
-            // RFC 5802 §5.1, §2.2: both are prepared, so that they are the same octets however they
-            // were typed. rsasl leaves that to us.
-            Kind::ScramSha256 => {
-                answers.name = prepare(name)?;
-                answers.secret = Secret::new(prepare(secret)?);
-            }
             // RFC 7628 §3.1: the name stands in the header of RFC 5801, as a saslname, and `%x01`
             // ends a value. rsasl writes what it is given.
             Kind::OauthBearer => {
-                unsendable(name, &['\0'])?;
-                unsendable(secret, &['\x01'])?;
-                answers.authorization_id = name.replace('=', "=3D").replace(',', "=2C");
+                unsendable(name)?;
+                unsendable(secret)?;
+                answers.authorization_id = saslname(name)?;
             }
             Kind::Xoauth2 => {
-                unsendable(name, &['\x01'])?;
-                unsendable(secret, &['\x01'])?;
+                unsendable(name)?;
+                unsendable(secret)?;
             }
             // PLAIN's NUL, and names and passwords that are empty, are rsasl's to find.
-            Kind::Plain | Kind::Login | Kind::External => {}
+            _ => {}
         }
         Ok(answers)
     }
+
+    fn session(self, kind: Kind) -> Result<Session, SaslError> {
+        let config = SASLConfig::builder()
+            .with_registry(Registry::with_mechanisms(&IMPLEMENTATIONS))
+            .with_callback(self)
+            .map_err(|_| SaslError::Mechanism)?;
+        let name = Mechname::parse(kind.name().as_bytes()).map_err(|_| SaslError::Mechanism)?;
+        SASLClient::new(config).start_suggested(&[name]).map_err(|_| SaslError::Mechanism)
+    }
 }
 
-/// SASLprep (RFC 4013).
-fn prepare(text: &str) -> Result<String, SaslError> {
-    stringprep::saslprep(text).map(Cow::into_owned).map_err(|_| SaslError::Unsendable)
-}
-
-fn unsendable(text: &str, delimiters: &[char]) -> Result<(), SaslError> {
-    if text.contains(delimiters) { Err(SaslError::Unsendable) } else { Ok(()) }
+/// `%x01` would end a value early.
+fn unsendable(text: &str) -> Result<(), SaslError> {
+    if text.contains('\x01') { Err(SaslError::Unsendable) } else { Ok(()) }
 }
 
 impl SessionCallback for Answers {
@@ -371,7 +350,3 @@ impl SessionCallback for Answers {
         Ok(())
     }
 }
-
-#[cfg(test)]
-#[path = "client_tests.rs"]
-mod tests;

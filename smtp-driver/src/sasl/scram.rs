@@ -1,84 +1,184 @@
-//! What a server says in SCRAM (RFC 5802 §7, RFC 7677), checked before rsasl acts on it.
+//! SCRAM-SHA-256 for clients (RFC 5802, RFC 7677), without channel binding.
+//!
+//! rsasl has this mechanism, too, but leaves to others what matters most here: it takes any number
+//! of iterations, does not prepare names and passwords, and does not sign extensions of the
+//! server's first message. It would also bring a second implementation of SHA-256 into the tree.
 
-use super::SaslError;
+use super::{SaslError, saslname};
+use aws_lc_rs::{digest, hmac, pbkdf2, rand};
+use smtp_proto::{Secret, wire::Base64};
+use std::{num::NonZeroU32, ops::RangeInclusive};
 
 /// The iterations that a password may be asked with. RFC 7677 §4 wants at least 4,096: fewer would
 /// let a server that is not ours find the password from what we answer. Each costs time, so
 /// a server may not ask for any number.
-const ITERATIONS: std::ops::RangeInclusive<u32> = 4_096..=1_000_000;
+const ITERATIONS: RangeInclusive<u32> = 4_096..=1_000_000;
 
-/// Follows an exchange.
-#[derive(Debug, Default)]
-pub(super) struct Check {
-    nonce: Vec<u8>,
-    /// The server's first message was admitted.
-    first: bool,
+/// The base64 of `n,,` or of what stands there with an authorization identity is sent again in our
+/// final message (§7: `channel-binding`).
+pub(super) struct Scram {
+    /// `gs2-header`: no channel binding, and whom to act as.
+    header: String,
+    /// `client-first-message-bare`.
+    first: String,
+    nonce: String,
+    password: Secret<String>,
+    /// With what, and what, the server has to sign, once its first message is there.
+    server: Option<(hmac::Key, Vec<u8>)>,
 }
 
-impl Check {
-    /// `message` is our first: `n,[a=…],n=…,r=nonce`.
-    pub(super) fn begun(&mut self, message: &[u8]) {
-        let nonce = message.rsplit(|&octet| octet == b',').next();
-        self.nonce = nonce.and_then(|nonce| nonce.strip_prefix(b"r=")).unwrap_or_default().to_vec();
+impl Scram {
+    pub(super) fn new(
+        name: &str,
+        password: &str,
+        authorization_id: &str,
+    ) -> Result<Self, SaslError> {
+        let mut nonce = [0; 18];
+        rand::fill(&mut nonce).map_err(|_| SaslError::Unsendable)?;
+        let nonce = Base64::encode(&nonce).as_str().to_owned();
+        Self::with_nonce(name, password, authorization_id, nonce)
     }
 
-    /// Whether the server may say `message` now.
-    pub(super) fn admit(&mut self, message: &[u8]) -> Result<(), SaslError> {
-        if self.first { server_final(message) } else { self.server_first(message) }
+    fn with_nonce(
+        name: &str,
+        password: &str,
+        authorization_id: &str,
+        nonce: String,
+    ) -> Result<Self, SaslError> {
+        let header = match authorization_id {
+            "" => "n,,".to_owned(),
+            name => format!("n,a={},", saslname(name)?),
+        };
+        let first = format!("n={},r={nonce}", saslname(&prepare(name)?)?);
+        let password = Secret::new(prepare(password)?);
+        Ok(Self { header, first, nonce, password, server: None })
     }
 
-    /// RFC 5802 §7: `server-first-message = [reserved-mext ","] nonce "," salt ","
-    /// iteration-count ["," extensions]`. Nobody knows an `m=`, so it cannot be there.
-    fn server_first(&mut self, message: &[u8]) -> Result<(), SaslError> {
+    /// Our first message.
+    pub(super) fn first(&self) -> String {
+        format!("{}{}", self.header, self.first)
+    }
+
+    /// What the server's first message is answered with.
+    ///
+    /// §7: `server-first-message = [reserved-mext ","] nonce "," salt "," iteration-count
+    /// ["," extensions]`. Nobody knows an `m=`, so it cannot be there.
+    pub(super) fn prove(&mut self, message: &[u8]) -> Result<String, SaslError> {
+        let message = str::from_utf8(message).map_err(|_| SaslError::Malformed)?;
         let mut attributes = attributes(message)?;
         let mut next = |name| match attributes.next() {
             Some((found, value)) if found == name => Ok(value),
             _ => Err(SaslError::Malformed),
         };
-        let nonce = next(b'r')?;
-        let _salt = next(b's')?;
-        let iterations = next(b'i')?;
-        match nonce.strip_prefix(self.nonce.as_slice()) {
-            // A nonce that is not ours, or that the server added nothing to, proves nothing (§5.1).
-            None | Some([]) => return Err(SaslError::ServerUnproven),
-            Some(_) => {}
+        let (nonce, salt, iterations) = (next("r")?, next("s")?, next("i")?);
+        // A nonce that is not ours, or that the server added nothing to, proves nothing (§5.1).
+        if nonce.strip_prefix(&self.nonce).is_none_or(str::is_empty) {
+            return Err(SaslError::ServerUnproven);
         }
-        let digits = iterations.iter().all(u8::is_ascii_digit);
-        let iterations = str::from_utf8(iterations).ok().filter(|_| digits);
-        let iterations = iterations.and_then(|it| it.parse().ok()).ok_or(SaslError::Malformed)?;
-        if !ITERATIONS.contains(&iterations) {
-            return Err(SaslError::Iterations(iterations));
+        let salt = Base64::parse(salt).map_err(|_| SaslError::Malformed)?.decode();
+        if !iterations.bytes().all(|octet| octet.is_ascii_digit()) {
+            return Err(SaslError::Malformed);
         }
-        self.first = true;
-        Ok(())
+        let iterations = iterations.parse().map_err(|_| SaslError::Malformed)?;
+        let iterations = NonZeroU32::new(iterations)
+            .filter(|it| ITERATIONS.contains(&it.get()))
+            .ok_or(SaslError::Iterations(iterations))?;
+
+        // §3.
+        let mut salted = [0; digest::SHA256_OUTPUT_LEN];
+        let password = self.password.expose().as_bytes();
+        pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, iterations, &salt, password, &mut salted);
+        let salted = key(&salted);
+        let client_key = hmac::sign(&salted, b"Client Key");
+        let stored_key = digest::digest(&digest::SHA256, client_key.as_ref());
+        let binding = Base64::encode(self.header.as_bytes());
+        let without_proof = format!("c={},r={nonce}", binding.as_str());
+        let signed = format!("{},{message},{without_proof}", self.first).into_bytes();
+        let signature = hmac::sign(&key(stored_key.as_ref()), &signed);
+        let proof: Vec<u8> = client_key
+            .as_ref()
+            .iter()
+            .zip(signature.as_ref())
+            .map(|(key, sign)| key ^ sign)
+            .collect();
+        let server_key = hmac::sign(&salted, b"Server Key");
+        self.server = Some((key(server_key.as_ref()), signed));
+        Ok(format!("{without_proof},p={}", Base64::encode(&proof).as_str()))
+    }
+
+    /// Whether the server's final message proves that it knows the password.
+    ///
+    /// §7: `server-final-message = (server-error / verifier) ["," extensions]`.
+    pub(super) fn verify(&self, message: &[u8]) -> Result<(), SaslError> {
+        let message = str::from_utf8(message).map_err(|_| SaslError::Malformed)?;
+        match attributes(message)?.next() {
+            Some(("v", signature)) => {
+                let signature = Base64::parse(signature).map_err(|_| SaslError::Malformed)?;
+                let (key, signed) = self.server.as_ref().ok_or(SaslError::ServerUnproven)?;
+                hmac::verify(key, signed, &signature.decode())
+                    .map_err(|_| SaslError::ServerUnproven)
+            }
+            Some(("e", why)) => Err(SaslError::Refused(printable(why))),
+            _ => Err(SaslError::Malformed),
+        }
+    }
+
+    /// Our proof was made: what comes next is the server's.
+    pub(super) fn has_proved(&self) -> bool {
+        self.server.is_some()
     }
 }
 
-/// RFC 5802 §7: `server-final-message = (server-error / verifier) ["," extensions]`.
-fn server_final(message: &[u8]) -> Result<(), SaslError> {
-    match attributes(message)?.next() {
-        Some((b'v', _)) => Ok(()),
-        Some((b'e', why)) => {
-            let why = why.iter().take(64).map(|&octet| match octet {
-                b' '..=b'~' => char::from(octet),
-                _ => '?',
-            });
-            Err(SaslError::Refused(why.collect()))
-        }
-        _ => Err(SaslError::Malformed),
-    }
+fn key(octets: &[u8]) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, octets)
 }
 
-/// `attr-val = ALPHA "=" value`, with commas between them.
-fn attributes(message: &[u8]) -> Result<impl Iterator<Item = (u8, &[u8])>, SaslError> {
-    let pair = |attribute: &'_ [u8]| match attribute {
-        [name, b'=', value @ ..] if name.is_ascii_alphabetic() => Some((*name, value.len())),
-        _ => None,
+/// SASLprep (RFC 4013), which makes the same octets of a text however it was typed (§2.2).
+fn prepare(text: &str) -> Result<String, SaslError> {
+    let prepared = stringprep::saslprep(text).map_err(|_| SaslError::Unsendable)?;
+    if prepared.is_empty() { Err(SaslError::Unsendable) } else { Ok(prepared.into_owned()) }
+}
+
+/// §7: `attr-val = ALPHA "=" value`, with commas between them.
+fn attributes(message: &str) -> Result<impl Iterator<Item = (&str, &str)>, SaslError> {
+    let pair = |attribute| {
+        str::split_once(attribute, '=')
+            .filter(|(name, _)| name.len() == 1 && name.as_bytes()[0].is_ascii_alphabetic())
     };
-    if message.split(|&octet| octet == b',').any(|attribute| pair(attribute).is_none()) {
-        return Err(SaslError::Malformed);
+    match message.split(',').all(|attribute| pair(attribute).is_some()) {
+        true => Ok(message.split(',').filter_map(pair)),
+        false => Err(SaslError::Malformed),
     }
-    Ok(message
-        .split(|&octet| octet == b',')
-        .filter_map(|attribute| Some((*attribute.first()?, attribute.get(2..)?))))
+}
+
+/// At most 64 octets of `text`, for people and logs.
+fn printable(text: &str) -> String {
+    let printable = |octet| if matches!(octet, b' '..=b'~') { char::from(octet) } else { '?' };
+    text.bytes().take(64).map(printable).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Scram;
+
+    #[test]
+    fn the_exchange_of_rfc_7677_is_ours() {
+        let nonce = "rOprNGfwEbeRWgbNEkqO".to_owned();
+        let mut scram = Scram::with_nonce("user", "pencil", "", nonce).unwrap();
+        assert_eq!(scram.first(), "n,,n=user,r=rOprNGfwEbeRWgbNEkqO");
+        let server_first = b"r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
+            s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
+        assert_eq!(
+            scram.prove(server_first).unwrap(),
+            "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
+             p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
+        );
+        scram.verify(b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=").unwrap();
+    }
+
+    #[test]
+    fn names_are_written_so_that_they_cannot_end_early() {
+        let scram = Scram::with_nonce("a=b,c", "pencil", "x,y", "N".into()).unwrap();
+        assert_eq!(scram.first(), "n,a=x=2Cy,n=a=3Db=2Cc,r=N");
+    }
 }
