@@ -241,12 +241,57 @@ def sessions():
     yield b"\x08" + RUN + START + b"DATA\r\na\nb\r\n.\r\n" + RUN
 
 
+# ── reply: the size of the pieces, then what a server sends ──
+
+REPLIES = [
+    b"", b"250\r\n", b"250 \r\n", b"250-\r\n250\r\n", b"250\n", b"250-a\n250 b\r\n",
+    b"220 mx.example ESMTP\r\n250-mx.example\r\n250-SIZE 1000\r\n250 AUTH PLAIN LOGIN\r\n",
+    b"250-mx.example\r\n250-AUTH=LOGIN\r\n250-LIMITS MAILMAX=5 X\r\n250 SIZE x\r\n",
+    b"550 5.1.1 No such user\r\n", b"550-5.1.1 No\r\n550 5.1.1 such\r\n", b"550 5.1.1\r\n",
+    b"550 2.1.1 x\r\n", b"450 4.1000.1 x\r\n", b"550 5.1.1.1 x\r\n", b"354 3.0.0 go\r\n",
+    b"250-ok\r\n550 no\r\n", b"250_x\r\n", b"250\tx\r\n", b"250\rx\r\n", b"250\r\r\n",
+    b"2500 x\r\n", b"25 x\r\n", b"2x0 x\r\n", b"199 x\r\n", b"600 x\r\n", b"\r\n", b"\n",
+    b"250 a\r\n\r\n", b"250 a\r\n250", b"250-a\r\nb\r\n", b"HTTP/1.1 400 Bad Request\r\n",
+    b"250 \xff\xc3\xa9\0\x1b[2J\r\n", b"250 \xe2\x80\xa8\xc2\x85\r\n", b"250 \xe2\x80\r\n",
+    b"250 " + b"x" * 506 + b"\r\n", b"250 " + b"x" * 507 + b"\r\n", b"250 " + b"x" * 594 + b"\r\n",
+    b"250 " + b"x" * 595 + b"\r\n", b"250-x\r\n" * 85 + b"250\r\n", b"250-x\r\n" * 86,
+    b"421 4.3.2 Bye\r\n421 4.3.2 Bye\r\n", b"250 a\r\n" * 200,
+]
+
+
+def replies():
+    for size in (b"\1", b"\7"):
+        for wire in REPLIES:
+            yield size + wire
+
+
+# ── encode: framing, line endings, octets and sizes, then a message ──
+
+MESSAGES = [
+    b"", b".", b"..", b".\r\n", b"\r\n", b"\r", b"\n", b"a", b"a\r\n", b"a\r\n.b\r\n..c",
+    b"a\r\n.\r\nb", b"a\n.\nb", b"a\r.\rb", b"a\r\r\n.b", b"a\n\r\n.b", b"\r\n.\r\n.\r\n",
+    b"a\0b", b"a\r\0", b"a\xe9\r\n", b"\xe9", b"x" * 64 + b"\r\n.", b"x" * 63 + b"\r\n." + b"y" * 70,
+    b"x" * 130 + b"\0", b"x" * 65 + b"\n.", b"Subject: s\r\n\r\nline\r\n.dot\r\n",
+]
+
+
+def encodings():
+    for flags in (b"\0", b"\1", b"\2", b"\x0f"):
+        for message in MESSAGES:
+            yield flags + message
+    for end in ENDS:
+        yield b"\0a" + end + b"b"
+        yield b"\2a" + end + b"b"
+
+
 def main():
     for target, inputs in {
         "command": commands(),
         "split": splits(),
         "dot_oracle": messages(),
         "server_session": sessions(),
+        "reply": replies(),
+        "encode": encodings(),
     }.items():
         folder = CORPUS / target
         folder.mkdir(parents=True, exist_ok=True)

@@ -7,11 +7,15 @@
 mod command;
 mod dot_oracle;
 pub mod embedder;
+mod encode;
 mod replies;
+mod reply;
 mod server_session;
 mod split;
 
 pub use command::command;
 pub use dot_oracle::dot_oracle;
+pub use encode::encode;
+pub use reply::reply;
 pub use server_session::server_session;
 pub use split::split;

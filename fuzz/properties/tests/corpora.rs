@@ -39,3 +39,13 @@ fn every_message_of_the_corpus_is_read_as_the_oracle_reads_it() {
 fn no_session_of_the_corpus_depends_on_how_it_was_cut() {
     replay("split", fuzz_properties::split);
 }
+
+#[test]
+fn every_reply_of_the_corpus_is_read_as_the_reference_reads_it() {
+    replay("reply", fuzz_properties::reply);
+}
+
+#[test]
+fn every_message_of_the_corpus_leaves_as_the_reference_sends_it() {
+    replay("encode", fuzz_properties::encode);
+}
