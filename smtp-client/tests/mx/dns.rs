@@ -18,7 +18,7 @@ use testkit::dns::{Fault, NameServer, RecordType, Zone};
 const AMPLE: Duration = Duration::from_secs(10);
 
 /// For tests in which somebody must.
-const SHORT: Duration = Duration::from_millis(150);
+const SHORT: Duration = Duration::from_millis(100);
 
 fn config(server: SocketAddr, timeout: Duration) -> DnsConfig {
     DnsConfig { timeout, retries: 1, ..DnsConfig::new(vec![server]) }
@@ -110,6 +110,7 @@ fn what_cannot_be_routed_has_its_code() {
          later.test     MX    10 broken-host.test
          later.test     MX    10 missing.test
          bare.test      TXT   text
+         bare-too.test  TXT   text
          dangling.test  CNAME missing.test
          circle.test    CNAME square.test
          square.test    CNAME circle.test
@@ -120,6 +121,7 @@ fn what_cannot_be_routed_has_its_code() {
     .fault("closed.test", Fault::Refused)
     .fault("broken-host.test", Fault::ServFail)
     .fault_of("bare.test", RecordType::A, Fault::ServFail)
+    .fault_of("bare-too.test", RecordType::AAAA, Fault::ServFail)
     .fault_of("half.test", RecordType::AAAA, Fault::ServFail)
     .serve();
     for (domain, expected) in [
@@ -135,6 +137,7 @@ fn what_cannot_be_routed_has_its_code() {
         ("closed.test", refused),
         ("later.test", failed),
         ("bare.test", failed),
+        ("bare-too.test", failed),
         ("mute.test", "half.test=192.0.2.1"),
     ] {
         assert_eq!(routed(&server, domain), expected, "{domain}");
@@ -163,14 +166,17 @@ fn a_truncated_answer_is_asked_for_again_over_tcp() {
 }
 
 #[test]
-fn a_silent_server_is_given_up_in_time() {
+fn a_silent_server_is_asked_again_and_given_up_in_time() {
     let server = Zone::new("example.test MX 10 a.test").fault(DOMAIN, Fault::Silent).serve();
+    let config = DnsConfig { retries: 4, ..config(server.address(), SHORT) };
     let begun = Instant::now();
-    let hops = hops(&config(server.address(), SHORT), DOMAIN);
+    let hops = hops(&config, DOMAIN);
     let taken = begun.elapsed();
     assert_eq!(in_words(hops), "4.4.3 the name servers do not answer");
-    assert!(taken >= SHORT * 2, "it was given time on both runtimes: {taken:?}");
-    assert!(taken < AMPLE, "two tries on two runtimes took {taken:?}");
+    assert!(taken >= SHORT * 9, "five tries on two runtimes took {taken:?}");
+    assert!(taken < AMPLE, "five tries on two runtimes took {taken:?}");
+    // A busy machine may not get to the last ones.
+    assert!(server.asked().len() > 6, "asked {:?}", server.asked());
 }
 
 #[test]

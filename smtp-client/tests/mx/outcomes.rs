@@ -197,6 +197,7 @@ fn a_host_of_the_field_may_have_an_underscore() {
 fn a_host_named_twice_is_tried_once() {
     let answers = Answers::mx(["20 a.test", "10 A.test", "20 b.test"])
         .host("A.test", "192.0.2.1")
+        .host("a.test", "192.0.2.1")
         .host("b.test", "192.0.2.2");
     assert_eq!(routed(&answers), "A.test=192.0.2.1 b.test=192.0.2.2");
 }
