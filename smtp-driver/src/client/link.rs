@@ -11,7 +11,7 @@ use crate::{
 };
 use smtp_proto::{
     CloseReason, Misuse, Need, Start, Step, Timer,
-    client::{ClientConfig, ClientConnection, ClientEvent},
+    client::{Capabilities, ClientConfig, ClientConnection, ClientEvent},
 };
 use std::{
     collections::VecDeque,
@@ -167,6 +167,11 @@ impl<S: Stream, R: Runtime> ClientLink<S, R> {
     /// of a message, are the link's to tell it.
     pub fn machine(&mut self) -> &mut ClientConnection {
         &mut self.machine
+    }
+
+    /// What the server offers. Empty before the answer to EHLO, and again when TLS begins.
+    pub fn capabilities(&self) -> &Capabilities {
+        self.machine.capabilities()
     }
 
     /// Whether the connection can be kept for another message: nothing is on its way in either
