@@ -1,6 +1,7 @@
 """An aiosmtpd server with some mailboxes: `aio.py FOLDER [SIZE_LIMIT USER...]`.
 
-FOLDER is where cert.pem and key.pem are. Prints where it listens, then waits for the end of its standard input.
+FOLDER is where cert.pem and key.pem are. Prints where it listens, then waits for the end of its
+standard input.
 """
 
 import asyncio

@@ -37,6 +37,11 @@ def long_letter(target, cell, octets):
     return letter(target, cell) + line * (octets // len(line))
 
 
+def statuses(**users):
+    """The recipients with what becomes of them."""
+    return [(address(user), status) for user, status in users.items()]
+
+
 def plain(target):
     """A message in clear."""
     outcome = target.deliver(letter(target, "plain"))
@@ -144,7 +149,7 @@ def smtputf8(target):
         outcome.expect_sent("MAIL", " SMTPUTF8")
         return
     outcome = target.send(sent, ["jürgen"], "--body-type", "8bitmime")
-    outcome.expect_statuses([(address("jürgen"), "failed")], FAILED_FOR_GOOD)
+    outcome.expect_statuses(statuses(jürgen="failed"), FAILED_FOR_GOOD)
     outcome.expect(outcome.recipients[0].enhanced == "5.6.7", "not 5.6.7")
     outcome.expect_unsent("RCPT")
     raise NotOffered
@@ -180,7 +185,7 @@ def size(target):
     """A message above the limit that the server tells: it is not even begun."""
     need(target.offered.get("size", "").strip())
     outcome = target.send(long_letter(target, "size", TOO_LARGE), ["user1"])
-    outcome.expect_statuses([(address("user1"), "failed")], FAILED_FOR_GOOD)
+    outcome.expect_statuses(statuses(user1="failed"), FAILED_FOR_GOOD)
     outcome.expect_unsent("DATA")
     outcome.expect_unsent("BDAT")
 
@@ -190,8 +195,7 @@ def one_refused(target):
     sent = letter(target, "refused")
     for users in (["unknown", "user1"], ["user1", "unknown"]):
         outcome = target.send(sent, users)
-        expected = [(address("unknown"), "failed"), (address("user1"), "sent")]
-        outcome.expect_statuses(expected, FAILED_FOR_GOOD)
+        outcome.expect_statuses(statuses(unknown="failed", user1="sent"), FAILED_FOR_GOOD)
         refused = next(one for one in outcome.recipients if one.status == "failed")
         outcome.expect(refused.code.startswith("55"), f"{refused.code} for the unknown one")
         target.arrives("user1", sent)
@@ -222,8 +226,7 @@ def lmtp_unknown(target):
     need(target.lmtp)
     sent = letter(target, "lmtp")
     outcome = target.send(sent, ["user1", "unknown", "user2"])
-    expected = [(address("user1"), "sent"), (address("unknown"), "failed"), (address("user2"), "sent")]
-    outcome.expect_statuses(expected, FAILED_FOR_GOOD)
+    outcome.expect_statuses(statuses(user1="sent", unknown="failed", user2="sent"), FAILED_FOR_GOOD)
     for user in ("user1", "user2"):
         target.arrives(user, sent)
 
@@ -234,8 +237,8 @@ def lmtp_full(target):
     sent = letter(target, "lmtp-full")
     # The unknown one has no reply after the message: those that follow must not be mistaken for it.
     outcome = target.send(sent, ["unknown", "full", "user1", "user2"])
-    statuses = {"unknown": "failed", "full": "failed", "user1": "sent", "user2": "sent"}
-    outcome.expect_statuses([(address(user), is_) for user, is_ in statuses.items()], FAILED_FOR_GOOD)
+    expected = statuses(unknown="failed", full="failed", user1="sent", user2="sent")
+    outcome.expect_statuses(expected, FAILED_FOR_GOOD)
     full = next(one for one in outcome.recipients if one.address == address("full"))
     outcome.expect((full.code, full.enhanced) == ("552", "5.2.2"), "not 552 5.2.2")
     data = next(n for n, line in enumerate(outcome.trace) if line.startswith("C: DATA"))
