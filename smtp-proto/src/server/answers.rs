@@ -327,6 +327,10 @@ impl ServerConnection {
                 self.answer_refused(ticket, reply);
                 self.end_transaction(ResetCause::Refused);
             }
+            Kind::Mail | Kind::Rcpt => {
+                self.answer_refused(ticket, reply);
+                self.group_failed = true;
+            }
             Kind::Handshake => self.close(CloseReason::Abandoned, Aborted::Closed),
             _ => self.answer_refused(ticket, reply),
         }

@@ -78,6 +78,8 @@ impl ServerConnection {
         }
         let (verb, args) = split_verb(line);
         let greets = matches!(verb, Verb::Hello(_));
+        let (addresses, ends_group) = (matches!(verb, Verb::Mail | Verb::Rcpt), verb == Verb::Data);
+        self.group_failed &= matches!(verb, Verb::Rcpt | Verb::Data | Verb::Bdat);
         let outcome = match verb {
             Verb::Hello(kind) => self.hello(kind, args),
             Verb::Mail => self.mail(args),
@@ -127,6 +129,7 @@ impl ServerConnection {
             }
             Err(Fault { reply, violation }) => {
                 self.fault(&reply, violation);
+                self.group_failed = (self.group_failed || addresses) && !ends_group;
                 None
             }
         }

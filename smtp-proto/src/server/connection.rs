@@ -59,6 +59,9 @@ pub struct ServerConnection {
     pub(super) asked: Asked,
     /// An AUTH exchange has begun and not ended.
     pub(super) in_auth: bool,
+    /// A MAIL or RCPT was refused: what the client had sent behind it in the same group may be out
+    /// of sequence through no fault of its own (RFC 2920 §3.1).
+    pub(super) group_failed: bool,
     /// Octets followed a DATA whose question is open.
     pub(super) past_data: bool,
     /// Nothing follows the input still offered.
@@ -97,6 +100,7 @@ impl ServerConnection {
             lines: LineReader::default(),
             asked: Asked { hello: Hello::Helo, smtputf8: false, body: Default::default() },
             in_auth: false,
+            group_failed: false,
             past_data: false,
             eof: false,
             closing: None,
@@ -330,6 +334,9 @@ impl ServerConnection {
         violation: Violation,
     ) -> &'r Refused<'r> {
         static TOO_MANY: Refused<'static> = TOO_MANY_ERRORS;
+        if self.group_failed && violation == Violation::Sequence {
+            return reply;
+        }
         if self.count_violation(violation) {
             self.closing = Some(CloseReason::Violations);
             return &TOO_MANY;

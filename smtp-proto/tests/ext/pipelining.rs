@@ -55,6 +55,34 @@ fn a_group_without_an_accepted_recipient_ends_in_503() {
     assert_eq!(messages, []);
 }
 
+/// RFC 2920 §3.1: the client could not know
+#[test]
+fn a_group_that_fails_at_its_start_breaks_no_rule_by_its_rest() {
+    let group = r"C+ MAIL FROM:<a@client.example.test>
+        C+ RCPT TO:<nobody@example.test>
+        C: DATA
+        S: 250 2.1.0 ...
+        S: 550 5.1.1 ...
+        S: 503 5.5.1 ...
+        C: RSET
+        S: 250
+        ";
+    Server::new().greeted().hold(group.repeat(30).trim_end());
+}
+
+/// The same DATA twice is not of one group
+#[test]
+fn a_second_data_after_a_failed_group_is_out_of_sequence() {
+    let group = r"C: MAIL FROM:<a@client.example.test>
+        S: 250
+        C: RCPT TO:<nobody@example.test>
+        S: 550
+        ";
+    let data = "C: DATA\nS: 503 5.5.1 ...\n";
+    let too_many = "C: DATA\nS: 421 4.7.0 ...\n";
+    Server::new().greeted().hold(&(group.to_owned() + &data.repeat(20) + too_many));
+}
+
 /// PIPE-04, RFC 2920 §3.2
 #[test]
 fn replies_leave_when_the_input_is_empty() {
