@@ -1,6 +1,25 @@
 //! Sends mail well, on any runtime.
 #![forbid(unsafe_code)]
 
+mod auth;
+mod body;
+mod connection;
+mod delivery;
+mod envelope;
 pub mod mx;
+mod opening;
+mod outcome;
+mod policy;
 pub mod resolve;
 pub mod runtime;
+mod transaction;
+
+pub use body::{Body, Chunk, IntoBody, Octets};
+pub use connection::Connection;
+pub use envelope::{Envelope, EnvelopeBuilder, EnvelopeError};
+pub use outcome::{Cause, Failure, Outcome, Report, Stage, Status};
+pub use policy::{Policy, Said, Tls, Watch};
+/// The machine, and the words of the protocol.
+pub use smtp_proto as proto;
+/// Logins, TLS, and what a runtime must give.
+pub use smtp_driver as driver;

@@ -1,0 +1,244 @@
+//! A message on its way to all of its recipients, in as many transactions as it takes.
+
+use crate::{
+    body::{Body, Source, Survey, Unreadable},
+    connection::Connection,
+    envelope::Envelope,
+    outcome::{Cause, Failure, Outcome, Stage},
+    transaction::{self, Transaction},
+};
+use smtp_driver::{Runtime, Stream};
+use smtp_proto::{
+    EnhancedCode,
+    body::ContentFault,
+    client::Capabilities,
+    ext::BodyType,
+    wire::{Domain, ForwardPath, Host, Mail, Mailbox, Rcpt, ReversePath},
+};
+use std::collections::{HashSet, VecDeque};
+
+/// A recipient of the envelope, as this server is told of it.
+pub(crate) struct Addressee {
+    /// Its place in the envelope.
+    pub(crate) place: usize,
+    pub(crate) rcpt: Rcpt<'static>,
+}
+
+/// Sends the message; one outcome for each recipient, in their order.
+pub(crate) async fn deliver<S: Stream, R: Runtime, B: Body>(
+    conn: &mut Connection<S, R>,
+    envelope: &Envelope,
+    source: &mut Source<B>,
+) -> Vec<Outcome> {
+    let mut outcomes = vec![None; envelope.recipients().len()];
+    let rest = match plan(conn, envelope, source, &mut outcomes).await {
+        Ok((mail, waiting)) => run(conn, &mail, waiting, source, &mut outcomes).await,
+        Err(failure) => failure,
+    };
+    let outcome = |outcome: Option<Outcome>| outcome.unwrap_or_else(|| rest.clone().into());
+    outcomes.into_iter().map(outcome).collect()
+}
+
+/// Runs transactions until every recipient has an outcome; the failure is that of those who have
+/// none.
+async fn run<S: Stream, R: Runtime, B: Body>(
+    conn: &mut Connection<S, R>,
+    mail: &Mail<'static>,
+    mut waiting: VecDeque<Addressee>,
+    source: &mut Source<B>,
+    outcomes: &mut [Option<Outcome>],
+) -> Failure {
+    let mut is_first = true;
+    loop {
+        let batch = take_batch(&mut waiting, conn.capabilities());
+        if batch.is_empty() {
+            break conn.no_transactions_left();
+        }
+        if !std::mem::take(&mut is_first) {
+            if !source.can_repeat() {
+                let text = "the server takes no more recipients at once, and the message can be \
+                            read only once";
+                let enhanced = EnhancedCode::transient(5, 3);
+                break conn.local(Stage::Prepare, Cause::Limit, enhanced, text);
+            }
+            if let Err(error) = source.restart().await {
+                break conn.unreadable(Stage::Prepare, &error);
+            }
+            if !conn.has_transactions_left() {
+                break conn.no_transactions_left();
+            }
+        }
+        let mut transaction = Transaction::new(batch);
+        let ended = transaction::run(conn, &mut transaction, mail, source).await;
+        // Those whom the server wanted later come first, with their reply should it never come.
+        for addressee in transaction.settle(ended.as_ref().err(), outcomes).into_iter().rev() {
+            waiting.push_front(addressee);
+        }
+        if let Err(failure) = ended {
+            break failure.for_others();
+        }
+    }
+}
+
+/// The recipients of the next transaction (LIMITS, RFC 9422 §3).
+fn take_batch(waiting: &mut VecDeque<Addressee>, offered: &Capabilities) -> Vec<Addressee> {
+    let most = offered.max_recipients.map_or(usize::MAX, |most| most as usize);
+    let most_domains = offered.max_recipient_domains.map_or(usize::MAX, |most| most as usize);
+    let mut domains = HashSet::new();
+    let mut batch = Vec::new();
+    while let Some(next) = waiting.front() {
+        let domain = next.rcpt.to.mailbox().map(|it| it.host.to_string().to_ascii_lowercase());
+        let is_new = domain.as_ref().is_some_and(|domain| !domains.contains(domain));
+        if batch.len() == most || (is_new && domains.len() == most_domains) {
+            break;
+        }
+        domains.extend(domain);
+        batch.extend(waiting.pop_front());
+    }
+    batch
+}
+
+/// What MAIL and RCPT are to say to this server. Recipients that cannot be said get their outcome.
+///
+/// # Errors
+/// What keeps the message from all recipients.
+async fn plan<S: Stream, R: Runtime, B: Body>(
+    conn: &mut Connection<S, R>,
+    envelope: &Envelope,
+    source: &mut Source<B>,
+    outcomes: &mut [Option<Outcome>],
+) -> Result<(Mail<'static>, VecDeque<Addressee>), Failure> {
+    let offered = conn.capabilities().clone();
+    let mut mail = envelope.mail().clone();
+
+    let survey = survey(conn, envelope, source).await?;
+    mail.size = mail.size.or(survey.map(|survey| survey.size));
+    if let (Some(size), Some(most)) = (mail.size, offered.max_size)
+        && size > most
+    {
+        let text = format!("the message has {size} octets, of which the server takes {most}");
+        return Err(refused(conn, EnhancedCode::permanent(3, 4), &text));
+    }
+    mail.size = mail.size.filter(|_| offered.size);
+
+    mail.body = match (envelope.content(), survey) {
+        (Some(content), _) => content,
+        (None, Some(survey)) if survey.eight_bit => BodyType::EightBitMime,
+        (None, Some(_)) => BodyType::SevenBit,
+        // Nobody has looked: as much as the server takes.
+        (None, None) if offered.eight_bit_mime => BodyType::EightBitMime,
+        (None, None) => BodyType::SevenBit,
+    };
+    if mail.body == BodyType::EightBitMime && !offered.eight_bit_mime {
+        let text = "the message has 8-bit octets, which the server does not take";
+        return Err(refused(conn, EnhancedCode::permanent(6, 3), text));
+    }
+
+    // RFC 3461 §5.2.2: the message goes without them, and who owes the notices is in the report.
+    if !offered.dsn {
+        (mail.ret, mail.envid) = (None, None);
+    }
+    mail.auth = mail.auth.filter(|_| !offered.auth.is_empty());
+
+    let utf8 = offered.smtputf8;
+    if !utf8 {
+        if mail.smtputf8 {
+            let text = "the message has headers in UTF-8, which the server does not take";
+            return Err(refused(conn, EnhancedCode::permanent(6, 7), text));
+        }
+        mail.from = sender_in_ascii(mail.from)
+            .ok_or_else(|| refused(conn, EnhancedCode::permanent(6, 7), NEEDS_UTF8))?;
+    }
+    let mut waiting = VecDeque::new();
+    for (place, rcpt) in envelope.recipients().iter().enumerate() {
+        let mut rcpt = rcpt.clone();
+        if !offered.dsn {
+            (rcpt.notify, rcpt.orcpt) = (None, None);
+        }
+        if !utf8 && !rcpt.to.is_ascii() {
+            match recipient_in_ascii(rcpt.to) {
+                Some(to) => rcpt.to = to,
+                None => {
+                    let failure = refused(conn, EnhancedCode::permanent(6, 7), NEEDS_UTF8);
+                    outcomes[place] = Some(failure.into());
+                    continue;
+                }
+            }
+        }
+        mail.smtputf8 |= !rcpt.to.is_ascii();
+        waiting.push_back(Addressee { place, rcpt });
+    }
+    mail.smtputf8 |= !mail.from.is_ascii();
+    Ok((mail, waiting))
+}
+
+const NEEDS_UTF8: &str = "the address needs SMTPUTF8, which the server does not offer";
+
+fn refused<S: Stream, R: Runtime>(
+    conn: &Connection<S, R>,
+    enhanced: EnhancedCode,
+    text: &str,
+) -> Failure {
+    conn.local(Stage::Prepare, Cause::NotOffered, enhanced, text)
+}
+
+/// Reads the message once, if that is worth it: what it shows was not declared, and the server
+/// wants to know.
+async fn survey<S: Stream, R: Runtime, B: Body>(
+    conn: &Connection<S, R>,
+    envelope: &Envelope,
+    source: &mut Source<B>,
+) -> Result<Option<Survey>, Failure> {
+    if envelope.mail().size.is_some() && envelope.content().is_some() {
+        return Ok(None);
+    }
+    match source.survey(conn.policy.machine.line_endings()).await {
+        Ok(survey) => Ok(survey),
+        Err(Unreadable::Io(error)) => Err(conn.unreadable(Stage::Prepare, &error)),
+        Err(Unreadable::Content(fault)) => Err(content(conn, Stage::Prepare, fault)),
+    }
+}
+
+/// Octets that may not be sent (RFC 3463 §3.7).
+pub(crate) fn content<S: Stream, R: Runtime>(
+    conn: &Connection<S, R>,
+    stage: Stage,
+    fault: ContentFault,
+) -> Failure {
+    let enhanced = match fault {
+        ContentFault::EightBit => EnhancedCode::permanent(6, 3),
+        _ => EnhancedCode::permanent(6, 0),
+    };
+    conn.local(stage, Cause::Message, enhanced, &fault.to_string())
+}
+
+fn sender_in_ascii(from: ReversePath<'static>) -> Option<ReversePath<'static>> {
+    match from {
+        ReversePath::Null => Some(ReversePath::Null),
+        ReversePath::Mailbox(mailbox) => in_ascii(mailbox).map(ReversePath::Mailbox),
+    }
+}
+
+fn recipient_in_ascii(to: ForwardPath<'static>) -> Option<ForwardPath<'static>> {
+    match to {
+        ForwardPath::Postmaster => Some(ForwardPath::Postmaster),
+        ForwardPath::Mailbox(mailbox) => in_ascii(mailbox).map(ForwardPath::Mailbox),
+    }
+}
+
+/// The same mailbox with A-labels (RFC 5890 §2.3.2.1), for a server without SMTPUTF8; a local part
+/// outside ASCII has no other form (RFC 6530 §8).
+fn in_ascii(mailbox: Mailbox<'static>) -> Option<Mailbox<'static>> {
+    let Mailbox { local_part, host } = mailbox;
+    if !local_part.is_ascii() {
+        return None;
+    }
+    let host = match host {
+        Host::Domain(domain) if !domain.is_ascii() => {
+            let ascii = idna::domain_to_ascii(domain.as_str()).ok()?;
+            Host::Domain(Domain::parse(&ascii).ok()?.into_static())
+        }
+        host => host,
+    };
+    Some(Mailbox { local_part, host })
+}

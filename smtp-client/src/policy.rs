@@ -1,0 +1,105 @@
+//! What is asked of a destination, and what it is told.
+
+use crate::outcome::Stage;
+use smtp_driver::{Pool, sasl::Login, tls::Connector};
+use smtp_proto::{
+    body::Framing,
+    client::ClientConfig,
+    wire::{HelloName, Mechanism, Reply},
+};
+use std::{fmt, sync::Arc};
+
+/// How mail goes to one destination: a value, made once or for each message, by whatever knows the
+/// destination.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Policy {
+    /// What we are called in EHLO: a name that leads to our address (RFC 5321 §4.1.4).
+    pub hello: HelloName<'static>,
+    /// Whether the connection is encrypted, and with whom.
+    pub tls: Tls,
+    /// What to log in with; without it nobody logs in.
+    pub login: Option<Login>,
+    /// The one mechanism to log in with; without it, the best that is offered.
+    pub mechanism: Option<Mechanism<'static>>,
+    /// Logs in also where anybody could listen, or be at the other end: without TLS, or with a
+    /// server whose certificate is not right. RFC 4954 §9 and RFC 8314 §4 forbid it.
+    pub danger_login_unprotected: bool,
+    /// How the octets of a message are sent: by DATA, or by BDAT (RFC 3030) where that is offered.
+    pub framing: Framing,
+    /// SMTP or LMTP, timers, bounds, line endings.
+    pub machine: Arc<ClientConfig>,
+    /// Receive buffers, shared by all connections that are given the same pool.
+    pub buffers: Pool,
+    /// Is shown what is said.
+    pub watch: Option<Watch>,
+}
+
+impl Policy {
+    /// SMTP in clear text and without a login, by DATA, with the defaults of all the rest.
+    #[must_use]
+    pub fn new(hello: HelloName<'_>) -> Self {
+        Self {
+            hello: hello.into_static(),
+            tls: Tls::None,
+            login: None,
+            mechanism: None,
+            danger_login_unprotected: false,
+            framing: Framing::Dot,
+            machine: Arc::new(ClientConfig::default()),
+            buffers: Pool::default(),
+            watch: None,
+        }
+    }
+
+    pub(crate) fn watch(&self, said: Said<'_>) {
+        if let Some(watch) = &self.watch {
+            (watch.0)(said);
+        }
+    }
+}
+
+/// Whether a connection is encrypted. Whether the server must be the one that it should be is the
+/// [`Connector`]'s to say.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Tls {
+    /// Never.
+    None,
+    /// By STARTTLS (RFC 3207) where the server offers it, else in clear. If the handshake fails the
+    /// connection is lost: it is the caller's to try another one in clear.
+    Opportunistic(Connector),
+    /// By STARTTLS, or there is no mail (RFC 8461, RFC 7672).
+    Required(Connector),
+    /// From the first octet, as on port 465 (RFC 8314 §3.3).
+    Implicit(Connector),
+}
+
+/// Watches what is said on a connection. Passwords are not in it, nor the octets of messages.
+#[derive(Clone)]
+pub struct Watch(Arc<dyn Fn(Said<'_>) + Send + Sync>);
+
+impl Watch {
+    /// Calls `watch` for all that is said.
+    pub fn new(watch: impl Fn(Said<'_>) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(watch))
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch").finish_non_exhaustive()
+    }
+}
+
+/// Something that was said.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Said<'s> {
+    /// A command, when it is given to the machine: without PIPELINING it leaves later.
+    Client(fmt::Arguments<'s>),
+    /// So many octets of a message, as they are in memory.
+    Body(u64),
+    /// A reply, and what it is about.
+    Server(Stage, &'s Reply<'s>),
+}
