@@ -284,6 +284,59 @@ def encodings():
         yield b"\2a" + end + b"b"
 
 
+# ── client_session: configuration, then what the server says; F0 to FF are the embedder's ──
+
+HELLO, MAIL, RCPT, DATA, BODY, END = b"\xf0", b"\xf1", b"\xf2", b"\xf3", b"\xf4", b"\xf5"
+BDAT, RSET, NOOP, QUIT, TLS, AUTH, RESPOND = (bytes([octet]) for octet in range(0xF6, 0xFD))
+PASS, WRITE, RUN = b"\xfd", b"\xfe", b"\xff"
+
+
+def client_sessions():
+    greeting = b"220 mx.example\r\n" + RUN + HELLO + WRITE + RUN
+    offered = [
+        b"250 mx.example\r\n",
+        b"250-mx.example\r\n250-PIPELINING\r\n250-CHUNKING\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n",
+    ]
+    rests = [
+        MAIL + RCPT + DATA + (WRITE + RUN + b"250 ok\r\n" + RUN) * 2 + WRITE + RUN + b"354 go\r\n" + RUN
+        + BODY + BODY + END + WRITE + RUN + b"250 sent\r\n" + RUN + QUIT + WRITE + RUN + b"221 bye\r\n",
+        MAIL + RCPT + RCPT + DATA + WRITE + RUN + b"250 ok\r\n550 no\r\n550 no\r\n354 go\r\n" + RUN
+        + WRITE + RUN + b"554 none\r\n" + RUN + MAIL + WRITE,
+        MAIL + RCPT + BDAT + BDAT + WRITE + RUN + b"250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n" + RUN,
+        MAIL + WRITE + RUN + b"550 no\r\n" + RUN + RCPT + DATA + RSET + WRITE + RUN + b"250 ok\r\n",
+        AUTH + WRITE + RUN + b"334 \r\n" + RUN + RESPOND + WRITE + RUN + b"235 ok\r\n" + RUN + NOOP,
+        AUTH + WRITE + RUN + b"334 !\r\n" + RUN + RESPOND + WRITE + RUN + b"501 no\r\n",
+        TLS + WRITE + RUN + b"220 go\r\n" + RUN + HELLO + WRITE + RUN + b"250 ok\r\n" + RUN + MAIL,
+        TLS + WRITE + RUN + b"220 go\r\n250 evil\r\n" + RUN,
+        NOOP + WRITE + RUN + b"421 bye\r\n" + RUN + NOOP,
+        b"421 idle\r\n" + RUN,
+        b"250 what\r\n" + RUN,
+        MAIL + WRITE + RUN + PASS * 12 + RUN,
+        MAIL + RCPT + DATA + WRITE + RUN + b"354 what\r\n" + RUN,
+    ]
+    for flags in (b"\0", b"\1", b"\2", b"\4", b"\x18"):
+        for keywords in offered:
+            for rest in rests:
+                yield flags + greeting + keywords + RUN + rest
+    for start in (b"554 no\r\n", b"421 no\r\n", b"220-a\r\n", b"HTTP/1.1 400\r\n"):
+        yield b"\0" + start + RUN + QUIT + WRITE + RUN
+    for code in (b"500", b"502", b"550"):
+        yield b"\0" + greeting + code + b" what\r\n" + RUN + WRITE + RUN + b"250 ok\r\n" + RUN + MAIL
+
+
+# ── pair: extensions, what is used, cuts, recipients, then a message ──
+
+
+def pairs():
+    messages = MESSAGES[:16] + [b"Subject: s\r\n\r\n" + b"x" * 70 + b"\r\n.\r\n" + b"\r\n" * 40]
+    for number, message in enumerate(messages):
+        for used in (0, 1, 2, 3, 17, 19, 65, 67, 131):
+            offer = (number * 37 + used * 11) & 0xFF
+            yield bytes([offer, used | 12, number * 7 & 0xFF, number * 5 & 0xFF]) + message
+    for cut in range(0, 256, 8):
+        yield bytes([2, 0x20 | 1, cut, 0]) + b"Subject: s\r\n\r\ntext\r\n"
+
+
 def main():
     for target, inputs in {
         "command": commands(),
@@ -292,6 +345,8 @@ def main():
         "server_session": sessions(),
         "reply": replies(),
         "encode": encodings(),
+        "client_session": client_sessions(),
+        "pair": pairs(),
     }.items():
         folder = CORPUS / target
         folder.mkdir(parents=True, exist_ok=True)

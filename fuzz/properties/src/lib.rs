@@ -4,18 +4,22 @@
 //! the property does not hold. `tests/corpora.rs` runs them over the committed corpora, so that
 //! every input that ever mattered is replayed by `cargo test`, without a fuzzer.
 
+mod client_session;
 mod command;
 mod dot_oracle;
 pub mod embedder;
 mod encode;
+mod pair;
 mod replies;
 mod reply;
 mod server_session;
 mod split;
 
+pub use client_session::client_session;
 pub use command::command;
 pub use dot_oracle::dot_oracle;
 pub use encode::encode;
 pub use reply::reply;
+pub use pair::pair;
 pub use server_session::server_session;
 pub use split::split;

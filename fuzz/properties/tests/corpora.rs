@@ -49,3 +49,13 @@ fn every_reply_of_the_corpus_is_read_as_the_reference_reads_it() {
 fn every_message_of_the_corpus_leaves_as_the_reference_sends_it() {
     replay("encode", fuzz_properties::encode);
 }
+
+#[test]
+fn every_session_of_a_client_in_the_corpus_keeps_the_contract() {
+    replay("client_session", fuzz_properties::client_session);
+}
+
+#[test]
+fn every_pair_of_the_corpus_agrees_on_what_was_delivered() {
+    replay("pair", fuzz_properties::pair);
+}
