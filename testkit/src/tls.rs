@@ -82,18 +82,33 @@ impl Authority {
         Arc::new(config)
     }
 
+    /// Its own certificate as PEM, for those who are to trust it.
+    #[must_use]
+    pub fn certificate_pem(&self) -> String {
+        self.issuer.pem()
+    }
+
+    /// The same for rustls.
+    ///
+    /// # Panics
+    /// If the authority's own certificate is not acceptable.
+    #[must_use]
+    pub fn roots(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.issuer.der().clone()).expect("a certificate made here");
+        roots
+    }
+
     /// What a client needs that trusts this authority and nobody else.
     ///
     /// # Panics
     /// If the authority's own certificate is not acceptable.
     #[must_use]
     pub fn client_config(&self) -> Arc<ClientConfig> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.issuer.der().clone()).expect("a certificate made here");
         let config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .expect("the provider has the default versions")
-            .with_root_certificates(roots)
+            .with_root_certificates(self.roots())
             .with_no_client_auth();
         Arc::new(config)
     }

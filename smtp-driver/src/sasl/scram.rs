@@ -14,10 +14,9 @@ use std::{num::NonZeroU32, ops::RangeInclusive};
 /// a server may not ask for any number.
 const ITERATIONS: RangeInclusive<u32> = 4_096..=1_000_000;
 
-/// The base64 of `n,,` or of what stands there with an authorization identity is sent again in our
-/// final message (§7: `channel-binding`).
+/// An exchange.
 pub(super) struct Scram {
-    /// `gs2-header`: no channel binding, and whom to act as.
+    /// `gs2-header`: no channel binding, and whom to act as. Our final message repeats it.
     header: String,
     /// `client-first-message-bare`.
     first: String,

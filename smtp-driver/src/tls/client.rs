@@ -34,13 +34,13 @@ pub struct ClientTlsBuilder {
     tls12: bool,
 }
 
-/// What becomes of a server whose certificate is not right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// What must be right, and what becomes of a server where it is not.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verify {
-    /// The handshake fails.
+    /// The certificate, for the name that was asked for; else the handshake fails.
     Required,
-    /// It is taken all the same, and [`ClientTlsInfo::verified`] says what was wrong: against an
+    /// The same, but any certificate is taken, and [`ClientTlsInfo::verified`] says what was wrong: against an
     /// eavesdropper this is better than clear text (RFC 7435).
     Opportunistic,
 }
@@ -195,15 +195,15 @@ impl fmt::Debug for ClientTlsBuilder {
 }
 
 impl Connector {
-    /// What becomes of a server whose certificate is not right.
+    /// What must be right.
     #[must_use]
-    pub fn verify(&self) -> Verify {
-        self.verify
+    pub fn verify(&self) -> &Verify {
+        &self.verify
     }
 
     /// Begins a handshake.
     pub(crate) fn begin(&self) -> Result<(rustls::Connection, Session), Error> {
-        let (config, found) = match self.verify {
+        let (config, recorder) = match self.verify {
             Verify::Required => (self.tls.config.clone(), None),
             Verify::Opportunistic => {
                 let recorder = Arc::new(Recorder {
@@ -216,7 +216,7 @@ impl Connector {
             }
         };
         let connection = ClientConnection::new(config, self.name.clone())?;
-        Ok((connection.into(), Session { name: self.name.clone(), recorder: found }))
+        Ok((connection.into(), Session { name: self.name.clone(), recorder }))
     }
 }
 

@@ -3,5 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod link;
+mod message;
 mod sasl;
 mod scram;
+mod tls;
+mod world;
