@@ -19,7 +19,7 @@ pub use client_session::client_session;
 pub use command::command;
 pub use dot_oracle::dot_oracle;
 pub use encode::encode;
-pub use reply::reply;
 pub use pair::pair;
+pub use reply::reply;
 pub use server_session::server_session;
 pub use split::split;

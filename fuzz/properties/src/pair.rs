@@ -293,7 +293,11 @@ impl Server {
         drain(&mut self.connection, &mut self.outbox);
     }
 
-    fn rcpt(&mut self, to: String, pending: smtp_proto::server::Pending<smtp_proto::server::op::Rcpt>) {
+    fn rcpt(
+        &mut self,
+        to: String,
+        pending: smtp_proto::server::Pending<smtp_proto::server::op::Rcpt>,
+    ) {
         if to.starts_with("<x") {
             self.connection.refuse(pending, &Refused::NO_SUCH_USER).expect("just asked");
         } else {
