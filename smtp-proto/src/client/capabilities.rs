@@ -152,6 +152,8 @@ mod tests {
         for value in ["0", "", "01", "1000000", "-1", "+1", "1x", "1=1"] {
             let got = parsed(&[&format!("LIMITS MAILMAX={value}")]);
             assert_eq!(got, Capabilities::default(), "{value}");
+            let got = parsed(&[&format!("LIMITS MAILMAX=3 MAILMAX={value}")]);
+            assert_eq!(got.max_transactions, Some(3), "{value}");
         }
         assert_eq!(parsed(&["LIMITS MAILMAX=999999"]).max_transactions, Some(999_999));
     }

@@ -123,13 +123,17 @@ pub(super) fn is_utf8_non_ascii(c: char) -> bool {
 /// Deviation: it is not checked against IDNA's tables, which whoever looks the name up needs
 /// anyway (RFC 6531 §3.2).
 fn is_u_label(c: char) -> bool {
-    let invisible = matches!(
+    let full_stop = matches!(c, '\u{3002}' | '\u{ff0e}' | '\u{ff61}');
+    is_utf8_non_ascii(c) && !c.is_whitespace() && !is_invisible(c) && !full_stop
+}
+
+/// Marks without a shape, and those that change the direction of writing.
+pub(super) fn is_invisible(c: char) -> bool {
+    matches!(
         c,
         '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
             | '\u{feff}'
-    );
-    let full_stop = matches!(c, '\u{3002}' | '\u{ff0e}' | '\u{ff61}');
-    is_utf8_non_ascii(c) && !c.is_whitespace() && !invisible && !full_stop
+    )
 }
 
 /// Takes the octets of any of `classes`, at least one.

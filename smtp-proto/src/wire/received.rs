@@ -2,7 +2,7 @@
 
 use super::{
     MAX_REPLY_LINE, Malformed,
-    class::is_utf8_non_ascii,
+    class::{is_invisible, is_utf8_non_ascii},
     reply::{MAX_TEXT_LINE, write_reply},
 };
 use crate::status::{Class, EnhancedCode};
@@ -159,8 +159,8 @@ fn split_enhanced(class: Option<Class>, line: &[u8]) -> (Option<EnhancedCode>, &
     }
 }
 
-/// Appends `octets` to `text` as far as [`MAX_TEXT`] allows: a space for a tab or line feed, U+FFFD for what
-/// is not printable or not UTF-8.
+/// Appends `octets` to `text` as far as [`MAX_TEXT`] allows: a space for a tab or line feed, U+FFFD
+/// for what else is not printable, hides, changes the direction of writing, or is not UTF-8.
 fn push_printable(text: &mut String, octets: &[u8]) {
     for chunk in octets.utf8_chunks() {
         let broken = (!chunk.invalid().is_empty()).then_some(char::REPLACEMENT_CHARACTER);
@@ -168,7 +168,7 @@ fn push_printable(text: &mut String, octets: &[u8]) {
             let c = match c {
                 ' '..='~' => c,
                 '\t' | '\n' => ' ',
-                _ if is_utf8_non_ascii(c) => c,
+                _ if is_utf8_non_ascii(c) && !is_invisible(c) => c,
                 _ => char::REPLACEMENT_CHARACTER,
             };
             if text.len() + c.len_utf8() > MAX_TEXT {
@@ -217,7 +217,7 @@ impl ReplyReader {
     /// counts the octets of all lines.
     ///
     /// RFC 5321 §4.2: `Reply-line = *( Reply-code "-" [ textstring ] CRLF ) Reply-code [ SP
-    /// textstring ] CRLF`. Deviations, each noted in the reply: see [`Deviation`].
+    /// textstring ] CRLF`. What is read although it is not so is a [`Deviation`] of the reply.
     pub fn next<'b>(&mut self, input: &mut &'b [u8], limit: usize) -> Received<'b> {
         let octets = &input[..input.len().min(limit)];
         if self.scanned > octets.len() {
@@ -225,16 +225,14 @@ impl ReplyReader {
             *self = Self::default();
         }
         loop {
-            let start = &octets[self.line..];
-            if !is_code_prefix(start) {
+            if !is_code_prefix(&octets[self.line..]) {
                 return Received::Malformed;
             }
-            let from = self.scanned;
-            let Some(lf) = memchr::memchr(b'\n', &octets[from..]) else {
+            let Some(lf) = memchr::memchr(b'\n', &octets[self.scanned..]) else {
                 self.scanned = octets.len();
                 return if octets.len() == limit { Received::TooLong } else { Received::Partial };
             };
-            let end = from + lf + 1;
+            let end = self.scanned + lf + 1;
             let last = self.take_line(&octets[self.line..end]);
             (self.line, self.scanned) = (end, end);
             if let Some(code) = last {
@@ -246,9 +244,7 @@ impl ReplyReader {
             }
         }
     }
-}
 
-impl ReplyReader {
     /// Takes a line with its LF; gives its code if it is the last of its reply.
     fn take_line(&mut self, line: &[u8]) -> Option<u16> {
         let digit = |at: usize| line.get(at).map_or(0, |octet| u16::from(octet - b'0'));
@@ -346,6 +342,18 @@ mod tests {
     }
 
     #[test]
+    fn a_reply_of_exactly_the_limit_is_whole() {
+        for octets in ["250-a\r\n250 b\r\n", "250 abcdefgh\r\n"] {
+            let octets = octets.as_bytes();
+            for cuts in [vec![], (1..octets.len()).collect()] {
+                assert!(matches!(&read(octets, &cuts, 14).0[..], [Received::Whole(_)]));
+                assert_eq!(read(octets, &cuts, 13).0, [Received::TooLong]);
+                assert_eq!(read(&octets[..13], &cuts[..cuts.len().min(12)], 14).0, []);
+            }
+        }
+    }
+
+    #[test]
     fn every_short_input_is_read_the_same_octet_by_octet() {
         const ALPHABET: [u8; 6] = *b"2\r\n- x";
         for n in 0..6usize.pow(6) {
@@ -438,8 +446,8 @@ mod tests {
 
     #[test]
     fn text_is_one_printable_line() {
-        let reply = parsed(b"550-5.1.1 No such\tuser\r\n550-5.1.1 \xc3\xa9\xff\0\x1b[2J\r\n550 5.1.1 a\rb\xe2\x80\xa8c\n");
-        let text = "No such user \u{e9}\u{fffd}\u{fffd}\u{fffd}[2J a\u{fffd}b\u{fffd}c";
+        let reply = parsed(b"550-5.1.1 No such\tuser\r\n550-5.1.1 \xc3\xa9\xff\0\x1b[2J\r\n550 5.1.1 a\rb\xe2\x80\xa8c\xe2\x80\xaed\n");
+        let text = "No such user \u{e9}\u{fffd}\u{fffd}\u{fffd}[2J a\u{fffd}b\u{fffd}c\u{fffd}d";
         assert_eq!(reply.text(), text);
         assert_eq!(reply.to_string(), format!("550 5.1.1 {text}"));
         assert_eq!(parsed(b"250\r\n").to_string(), "250");
