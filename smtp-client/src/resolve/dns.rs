@@ -68,10 +68,11 @@ impl DnsConfig {
 
 /// Asks name servers, and keeps their answers for as long as they may be kept. Clones share both.
 ///
-/// A question takes `timeout` times the number of tries, at most. The file of hosts is not read,
-/// and `localhost` is the loopback interface (RFC 6761 §6.3). The addresses of a host are those of
-/// IPv6 and IPv4 by turns, IPv6 first, so that neither family can hide the other (RFC 5321 §5.2);
-/// within a family they stay in the order given.
+/// A question takes `timeout` times the number of tries, at most, and a socket of its own meanwhile.
+/// The file of hosts is not read, and `localhost` is the loopback interface (RFC 6761 §6.3).
+///
+/// The addresses of a host are those of IPv6 and IPv4 by turns, IPv6 first, so that neither family
+/// can hide the other (RFC 5321 §5.2); within a family they stay in the order given.
 #[derive(Clone)]
 pub struct Dns<P: RuntimeProvider> {
     resolver: Arc<hickory_resolver::Resolver<P>>,
