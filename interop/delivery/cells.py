@@ -70,7 +70,7 @@ def verified(target):
 def implicit_tls(target):
     """A message in TLS from the first octet."""
     need(target.implicit)
-    place = target.place(implicit=True)
+    place = target.place(target.server(implicit=True))
     outcome = target.deliver(letter(target, "implicit"), *target.tls("implicit"), place=place)
     outcome.expect_unsent("STARTTLS")
 
@@ -126,9 +126,9 @@ def pipelining(target):
     need("pipelining" in target.offered)
     users = ["user1", "user2", "user3"]
     outcome = target.deliver(letter(target, "pipelining"), users=users)
-    outcome.expect(outcome.groups() >= 3, "not grouped")
+    outcome.expect(outcome.groups >= 3, "not grouped")
     outcome = target.deliver(letter(target, "one by one"), "--no-pipelining", users=users)
-    outcome.expect(outcome.groups() == 0, "grouped, although told not to")
+    outcome.expect(outcome.groups == 0, "grouped, although told not to")
 
 
 def chunking(target):
@@ -160,7 +160,7 @@ def dsn(target):
     need("dsn" in target.offered)
     sent = letter(target, "dsn")
     envid = f"envelope-{target.name}"
-    options = ["--notify", "SUCCESS,FAILURE", "--ret", "hdrs", "--envid", envid]
+    options = ["--notify", "success,failure", "--ret", "hdrs", "--envid", envid]
     outcome = target.deliver(sent, *options, sender=address("sender"))
     outcome.expect_sent("MAIL", " RET=HDRS")
     outcome.expect_sent("MAIL", f" ENVID={envid}")

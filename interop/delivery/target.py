@@ -7,6 +7,7 @@ import time
 
 from message import expect_same
 from peers import DOMAIN, HOST, PASSWORD, USER
+from relay import Relay
 from report import expect
 
 # How long a server may take to store what it has taken, in seconds.
@@ -69,10 +70,14 @@ class Target:
 
     # ── sending ──
 
-    def place(self, implicit=False):
-        """The arguments that lead the client here."""
+    def server(self, implicit=False):
+        """Where the server listens: an address of TCP, or the path of a unix socket."""
         port = self.implicit if implicit else self.peer.ports["address"]
-        place = ["--unix", self.unix] if self.unix else ["--server", f"127.0.0.1:{port}"]
+        return self.unix or ("127.0.0.1", port)
+
+    def place(self, server):
+        """The arguments that lead the client there."""
+        place = ["--unix", server] if self.unix else ["--server", "{}:{}".format(*server)]
         return [*place, "--lmtp"] if self.lmtp else place
 
     def tls(self, how="required", ca="ca.pem", name=HOST):
@@ -86,11 +91,17 @@ class Target:
 
     def send(self, octets, users, *options, sender="sender@client.example", place=None):
         """Sends the message to the users; what came of it."""
-        tls = [] if "--tls" in options else ["--tls", "none"]
-        words = [*(place or self.place()), *tls, "--from", sender, *options]
-        outcome = self.client.send(octets, [address(user) for user in users], *words)
+        options = ["--from", sender, *options]
+        recipients = [address(user) for user in users]
+        if "--tls" in options:
+            place = place or self.place(self.server())
+            return self.client.send(octets, recipients, *place, *options)
+        with Relay(self.server()) as relay:
+            place = [*self.place(relay.address), "--tls", "none"]
+            outcome = self.client.send(octets, recipients, *place, *options)
+        outcome.groups = relay.groups()
         if "pipelining" not in self.offered:
-            outcome.expect(not outcome.groups(), "grouped, though PIPELINING is not offered")
+            outcome.expect(not outcome.groups, "grouped, though PIPELINING is not offered")
         return outcome
 
     def deliver(self, octets, *options, users=("user1",), copies=1, **more):
