@@ -21,6 +21,9 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+/// What a link is torn by whose future was dropped in the middle.
+pub(super) const HALF_DONE: io::ErrorKind = io::ErrorKind::BrokenPipe;
+
 /// A connection to a server: give commands to its [`machine`](Self::machine), and learn by
 /// [`next`](Self::next) what came of them.
 ///
@@ -41,9 +44,9 @@ pub struct ClientLink<S, R: Runtime> {
     ended: bool,
     /// The machine wants a handshake.
     upgrade: bool,
-    /// The stream is in the middle of something, or broke: whoever goes on from here writes
+    /// The stream broke, or is in the middle of something: whoever goes on from here writes
     /// nonsense.
-    pub(super) torn: bool,
+    pub(super) torn: Option<io::ErrorKind>,
 }
 
 /// What [`ClientLink::next`] tells.
@@ -159,7 +162,7 @@ impl<S: Stream, R: Runtime> ClientLink<S, R> {
             early: VecDeque::new(),
             ended: false,
             upgrade: false,
-            torn: false,
+            torn: None,
         })
     }
 
@@ -177,7 +180,7 @@ impl<S: Stream, R: Runtime> ClientLink<S, R> {
     /// Whether the connection can be kept for another message: nothing is on its way in either
     /// direction, no transaction is open, and nothing was left half done.
     pub fn is_reusable(&self) -> bool {
-        !self.torn && self.early.is_empty() && self.machine.is_idle()
+        self.torn.is_none() && self.early.is_empty() && self.machine.is_idle()
     }
 
     /// What happened next. Writes what there is to write, reads, and lets timers fire.
@@ -185,7 +188,8 @@ impl<S: Stream, R: Runtime> ClientLink<S, R> {
     /// May be dropped at any time and called again: nothing is lost.
     ///
     /// # Errors
-    /// [`LinkError::Io`] and [`LinkError::Tls`], which end the connection.
+    /// [`LinkError::Io`] and [`LinkError::Tls`], which end the connection; what the server said before
+    /// that is told first.
     pub async fn next(&mut self) -> Result<Next, LinkError> {
         poll_fn(|cx| self.poll_next(cx, false)).await
     }
@@ -219,12 +223,12 @@ impl<S: Stream, R: Runtime> ClientLink<S, R> {
         if !std::mem::take(&mut self.upgrade) {
             return Err(Misuse::NotNow.into());
         }
-        self.torn = true;
+        self.torn = Some(HALF_DONE);
         let done = self.upgrade(connector).await;
         match done {
             Ok(_) => {
                 self.machine.establish()?;
-                self.torn = false;
+                self.torn = None;
             }
             Err(_) => {
                 self.machine.abandon();
@@ -264,7 +268,7 @@ impl<S: Stream, R: Runtime> ClientLink<S, R> {
     ///
     /// If the future is dropped, the stream is closed at once.
     pub async fn close(mut self) {
-        if self.torn {
+        if self.torn.is_some() {
             return self.last_words().await;
         }
         let until = self.clock.now() + self.machine.config().timeouts().linger;
@@ -290,12 +294,19 @@ impl<S: Stream, R: Runtime> ClientLink<S, R> {
                 Step::Closed(why) => return Poll::Ready(Ok(Next::Closed(why))),
                 Step::Need(need) => need,
             };
-            if self.torn {
-                return Poll::Ready(Err(LinkError::Io(io::ErrorKind::BrokenPipe.into())));
+            if let Some(kind) = self.torn {
+                return Poll::Ready(Err(LinkError::Io(kind.into())));
             }
             let before = self.queued();
             let flushed = self.pump.poll_flush(cx, &mut self.machine);
-            if self.unbroken(cx, flushed)?.is_ready() && need == Need::Decision && !parked {
+            if let Poll::Ready(Err(e)) = flushed {
+                let error = self.write_failed(cx, e);
+                if self.recv.is_some() {
+                    continue;
+                }
+                return Poll::Ready(Err(error));
+            }
+            if flushed.is_ready() && need == Need::Decision && !parked {
                 self.machine.release();
                 return Poll::Ready(Ok(Next::Idle));
             }
@@ -351,7 +362,15 @@ impl<S: Stream, R: Runtime> ClientLink<S, R> {
         if self.ended {
             self.machine.handle_eof();
         }
-        self.unbroken(cx, read.map_ok(|_| ()))
+        read.map(|read| match read {
+            Ok(_) => Ok(()),
+            Err(e) => {
+                self.torn = Some(e.kind());
+                // An alert of TLS says to the server what we tell our caller.
+                let _ = self.pump.poll_flush(cx, &mut self.machine);
+                Err(e.into())
+            }
+        })
     }
 
     /// Fires the machine's timer if it is due; whether it was.
@@ -367,18 +386,12 @@ impl<S: Stream, R: Runtime> ClientLink<S, R> {
         self.machine.poll_transmit().map_or(0, <[u8]>::len)
     }
 
-    /// Passes on what the stream did, and remembers an error.
-    pub(super) fn unbroken(
-        &mut self,
-        cx: &mut Context<'_>,
-        done: Poll<io::Result<()>>,
-    ) -> Poll<Result<(), LinkError>> {
-        if let Poll::Ready(Err(_)) = done {
-            self.torn = true;
-            // An alert of TLS says to the server what we tell our caller.
-            let _ = self.pump.poll_flush(cx, &mut self.machine);
-        }
-        done.map_err(LinkError::from)
+    /// The server may have said why before it left: that is kept for [`next`](Self::next).
+    pub(super) fn write_failed(&mut self, cx: &mut Context<'_>, error: io::Error) -> LinkError {
+        // What is read after this, or that nothing can be, changes nothing.
+        let _ = self.poll_read(cx);
+        self.torn = Some(error.kind());
+        error.into()
     }
 
     /// After an error: writes what can be written at once, such as a TLS alert.

@@ -1,6 +1,6 @@
 //! The octets of a message, written from where they are.
 
-use super::link::{ClientLink, LinkError};
+use super::link::{ClientLink, HALF_DONE, LinkError};
 use crate::{pump::Pieces, runtime::Runtime, stream::Stream};
 use smtp_proto::{Misuse, Step, client::CommandId};
 use std::{
@@ -23,7 +23,8 @@ impl<S: Stream, R: Runtime> ClientLink<S, R> {
     /// [`LinkError::Closed`] when the server ends the connection, or says something before the end
     /// of the message, which ends it, too. [`Misuse::Content`] for octets that may not be sent:
     /// [`abort`](smtp_proto::client::ClientConnection::abort) then. [`LinkError::Io`],
-    /// [`LinkError::Tls`].
+    /// [`LinkError::Tls`]. What the server said before any of them is still to be had by
+    /// [`next`](Self::next).
     pub async fn write_body(&mut self, chunk: &[u8]) -> Result<(), LinkError> {
         let mut rest = chunk;
         let mut pieces = [&[][..]; PIECES];
@@ -101,9 +102,9 @@ impl<S: Stream, R: Runtime> ClientLink<S, R> {
 
     async fn write_pieces(&mut self, pieces: &[&[u8]]) -> Result<(), LinkError> {
         let mut pieces = Pieces::new(pieces);
-        self.torn = true;
+        self.torn = Some(HALF_DONE);
         poll_fn(|cx| self.poll_write_pieces(cx, &mut pieces)).await?;
-        self.torn = false;
+        self.torn = None;
         Ok(())
     }
 
@@ -114,7 +115,9 @@ impl<S: Stream, R: Runtime> ClientLink<S, R> {
     ) -> Poll<Result<(), LinkError>> {
         loop {
             let wrote = self.pump.poll_write_body(cx, &mut self.machine, pieces);
-            let wrote = self.unbroken(cx, wrote)?;
+            if let Poll::Ready(Err(e)) = wrote {
+                return Poll::Ready(Err(self.write_failed(cx, e)));
+            }
             if wrote.is_ready() && pieces.is_empty() {
                 return Poll::Ready(Ok(()));
             }

@@ -175,6 +175,24 @@ fn an_error_of_the_stream_is_told_as_such() {
 }
 
 #[test]
+fn the_last_word_of_a_server_is_heard_before_the_error() {
+    for (last, told) in [(&b"421 bye\r\n"[..], Some("unsolicited 421")), (b"421 b", None)] {
+        let (runtime, mut link, server) = scripted(256);
+        server.put(b"220 mx.example.test\r\n");
+        runtime.run_until(async {
+            assert_eq!(tell(&mut link).await, "greeting 220");
+            server.put(last);
+            drop(server);
+            link.machine().hello(&HelloName::parse("client.example.test").unwrap()).unwrap();
+            match told {
+                Some(told) => assert_eq!(tell(&mut link).await, told),
+                None => assert!(matches!(link.next().await, Err(LinkError::Io(_)))),
+            }
+        });
+    }
+}
+
+#[test]
 fn a_server_that_leaves_early_is_the_end_and_no_error() {
     for after in 0..40 {
         let (world, client) = World::new(service(), 4096);

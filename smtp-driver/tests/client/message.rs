@@ -213,13 +213,23 @@ fn a_server_that_dies_in_the_middle_is_an_error_or_the_end() {
         assert!(matches!(ended, Err(LinkError::Closed(CloseReason::Eof))), "{ended:?}");
         assert_eq!(tell(&mut link).await, "closed Eof");
     });
+    // Gone, with a last word.
+    let (runtime, mut link, server) = in_body(64);
+    server.put(b"421 bye\r\n");
+    drop(server);
+    runtime.run_until(async {
+        let broken = link.write_body(&message(1_000)).await;
+        assert!(matches!(broken, Err(LinkError::Io(_))), "{broken:?}");
+        assert_eq!(tell(&mut link).await, "unsolicited 421");
+        assert_eq!(tell(&mut link).await, "closed Unavailable");
+    });
     // Gone.
     let (runtime, mut link, server) = in_body(64);
     drop(server);
     runtime.run_until(async {
         let broken = link.write_body(&message(1_000)).await;
         assert!(matches!(broken, Err(LinkError::Io(_))), "{broken:?}");
-        assert!(matches!(link.next().await, Err(LinkError::Io(_))));
+        assert_eq!(tell(&mut link).await, "closed Eof");
         assert!(!link.is_reusable());
         link.close().await;
     });
