@@ -1,8 +1,8 @@
 """The client under test: a program that sends standard input, told how by its arguments.
 
 Its arguments are those of `smtp-client/examples/tokio-send.rs`. It prints `ADDR STATUS CODE
-ENHANCED HOST TEXT` for each recipient, and writes the dialogue into the file behind `--trace`: `C: `
-and `S: ` lines, without secrets, and `C: [N octets]` in place of a message.
+ENHANCED HOST TEXT` for each recipient, and writes the dialogue into the file behind `--trace`:
+`C: ` and `S: ` lines, without secrets, and `C: [N octets]` in place of a message.
 """
 
 import collections
