@@ -77,6 +77,61 @@
 //! assert!(sent.starts_with(b"220 mx.example.test ESMTP\r\n250-mx.example.test\r\n"));
 //! assert!(sent.ends_with(b"221 2.0.0 Bye\r\n"));
 //! ```
+//!
+//! # The client
+//!
+//! [`client::ClientConnection`] is held the same way: offer input, write output, fire timers. It
+//! asks no questions; you give commands, and it sends them in groups or one by one, as the server
+//! allows, and tells their replies. How it differs from the contract above stands at its top.
+//!
+//! ```
+//! use smtp_proto::{Instant, Need, Start, Step, client::{ClientConfig, ClientConnection, ClientEvent}};
+//! use smtp_proto::wire::{ForwardPath, HelloName, Mail, Rcpt, ReversePath};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut connection = ClientConnection::new(ClientConfig::builder().build(), Start::Plain);
+//! // What a server says, in three reads.
+//! let mut reads = [
+//!     &b"220 mx.example.test ESMTP\r\n"[..],
+//!     b"250-mx.example.test\r\n250 PIPELINING\r\n",
+//!     b"250 2.1.0 Ok\r\n550 5.1.1 No such user\r\n503 5.5.1 No valid recipients\r\n",
+//! ].into_iter();
+//! let (mut input, mut sent) = (&b""[..], Vec::new());
+//! let mut refused = Vec::new();
+//! loop {
+//!     match connection.poll_event(&mut input, Instant::ZERO) {
+//!         Step::Event(ClientEvent::Greeting(_)) => {
+//!             connection.hello(&HelloName::parse("client.example")?)?;
+//!         }
+//!         Step::Event(ClientEvent::Reply { reply, .. }) if reply.code() >= 400 => {
+//!             refused.push(reply.to_string());
+//!         }
+//!         Step::Event(_) if connection.is_idle() => {
+//!             // One write takes all three, since the server offers PIPELINING.
+//!             connection.mail(&Mail::new(ReversePath::Null))?;
+//!             connection.rcpt(&Rcpt::new(ForwardPath::parse("<a@example.org>")?.0))?;
+//!             connection.data()?;
+//!         }
+//!         Step::Event(_) => {}
+//!         Step::Need(_) => {
+//!             while let Some(octets) = connection.poll_transmit() {
+//!                 let n = octets.len();
+//!                 sent.extend_from_slice(octets);
+//!                 connection.handle_transmitted(n);
+//!             }
+//!             match reads.next() {
+//!                 Some(read) => input = read,
+//!                 None => connection.handle_eof(),
+//!             }
+//!         }
+//!         Step::Closed(_) => break,
+//!     }
+//! }
+//! assert!(sent.ends_with(b"MAIL FROM:<>\r\nRCPT TO:<a@example.org>\r\nDATA\r\n"));
+//! assert_eq!(refused, ["550 5.1.1 No such user", "503 5.5.1 No valid recipients"]);
+//! # Ok(())
+//! # }
+//! ```
 #![no_std]
 #![forbid(unsafe_code)]
 

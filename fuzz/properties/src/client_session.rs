@@ -224,7 +224,7 @@ impl Session {
     }
 
     fn chunk(&mut self) {
-        let given = self.connection.bdat(3, self.arrived.len() % 2 == 0);
+        let given = self.connection.bdat(3, self.arrived.len().is_multiple_of(2));
         let taken = given.is_ok();
         self.given(given);
         if taken {

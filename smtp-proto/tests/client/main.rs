@@ -8,6 +8,7 @@ mod chunking;
 mod desk;
 mod greeting;
 mod lmtp;
+mod memory;
 mod pipelining;
 mod replies;
 mod starttls;

@@ -295,10 +295,10 @@ fn faults_of_every_kind_count_together() {
     limited(|limits| limits.violations = 6).greeted().hold(
         r"C: XYZZY
         S: 500
-        C: MAIL FROM:<
-        S: 501
         C: DATA
         S: 503
+        C: MAIL FROM:<
+        S: 501
         C| NOOP\n\r\n
         S: 500
         C: MAIL FROM:<a@client.example.test> FOO=bar
