@@ -109,7 +109,7 @@ pub(crate) struct Client {
     /// Seconds that a message may take; with --listen, seconds to wait for you [default: 20, 300]
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub(crate) patience: Option<Duration>,
-    /// Seconds to wait for a client that queues to come again
+    /// Seconds to wait for a client that queues, to begin and to come again [default: 3]
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub(crate) again: Option<Duration>,
     /// Which cases

@@ -30,6 +30,7 @@ use std::{
     num::NonZeroUsize,
     path::Path,
     process::ExitCode,
+    sync::Arc,
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -205,7 +206,10 @@ fn judge_client(arguments: &cli::Client) -> Result<u8, Stop> {
         command: command_line::again(std::env::args().skip(1)),
         remarks: Vec::new(),
     };
-    let run = client::trial::Run::new(sender, subject.seed, selection.profile.is_strict())?;
+    let identity = Arc::new(client::identity::Identity::new()?);
+    let strict = selection.profile.is_strict();
+    let run =
+        client::trial::Run { strict, ..client::trial::Run::new(sender, identity, subject.seed) };
     let jobs = if arguments.listen.is_some() { NonZeroUsize::MIN } else { arguments.jobs };
     let tasks = client::plan(&selection);
     let began = Instant::now();

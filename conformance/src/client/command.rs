@@ -34,7 +34,7 @@ pub struct SenderFile {
     pub queues: bool,
     /// Seconds that a message may take.
     pub patience: Option<u64>,
-    /// Seconds to wait for a client that queues to come again.
+    /// Seconds to wait for a client that queues, to begin and to come again.
     pub again: Option<u64>,
     /// What is put into the environment.
     #[serde(default)]

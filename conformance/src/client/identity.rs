@@ -1,5 +1,4 @@
-//! Certificates that a client under test can check: an authority made for the run, and one that it
-//! has never heard of.
+//! A certificate that a client under test can check: by an authority made for the run.
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::{
@@ -10,23 +9,22 @@ use rustls::{
 use std::{fs, io, path::PathBuf, sync::Arc};
 use tempfile::TempDir;
 
-/// The server's identities.
-pub(super) struct Identity {
-    /// Of the authority in the file [`ca`](Self::ca).
-    pub(super) trusted: Arc<ServerConfig>,
-    /// Of one that stands in no file.
-    pub(super) stranger: Arc<ServerConfig>,
+/// Who the server is inside TLS.
+pub struct Identity {
+    pub(super) tls: Arc<ServerConfig>,
     folder: TempDir,
 }
 
 impl Identity {
     /// New keys, of which nothing is left when it is dropped.
-    pub(super) fn new() -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// There is no room for the certificate.
+    pub fn new() -> io::Result<Self> {
         let folder = TempDir::with_prefix("smtp-conformance-")?;
-        let (trusted, pem) = authority().map_err(io::Error::other)?;
-        let (stranger, _) = authority().map_err(io::Error::other)?;
+        let (tls, pem) = authority().map_err(io::Error::other)?;
         fs::write(folder.path().join("ca.pem"), pem)?;
-        Ok(Self { trusted, stranger, folder })
+        Ok(Self { tls, folder })
     }
 
     /// The certificate to trust.

@@ -9,7 +9,7 @@ pub mod by_hand;
 pub mod cases;
 pub mod command;
 pub mod dns;
-mod identity;
+pub mod identity;
 pub mod message;
 pub mod record;
 pub mod sasl;

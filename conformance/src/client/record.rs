@@ -152,6 +152,12 @@ impl Record {
         self.commands.iter().filter(move |command| command.point == point)
     }
 
+    /// Whether all its mail comes from nobody, as notifications do.
+    pub(super) fn is_notification(&self) -> bool {
+        let mut mails = self.at(Point::Mail).peekable();
+        mails.peek().is_some() && mails.all(|mail| mail.path().is_empty())
+    }
+
     /// Whether `text` was heard anywhere.
     pub fn heard(&self, text: &str) -> bool {
         contains(&self.octets, text)

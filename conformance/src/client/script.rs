@@ -184,8 +184,6 @@ pub struct Script {
     pub(super) hold: Duration,
     /// How the server does SCRAM.
     pub(super) scram: Scram,
-    /// A certificate that nobody should trust.
-    pub(super) stranger: bool,
 }
 
 impl Script {
@@ -198,7 +196,6 @@ impl Script {
             split: Split::Whole,
             hold: Duration::ZERO,
             scram: Scram::default(),
-            stranger: false,
         }
     }
 

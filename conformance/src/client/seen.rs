@@ -36,6 +36,8 @@ pub enum Said {
 pub struct Seen {
     /// The sessions, in the order in which they began.
     pub records: Vec<Record>,
+    /// Sessions in which a client that queues gave the message back.
+    pub notifications: Vec<Record>,
     /// How the client ended.
     pub(super) ended: Option<Ended>,
     /// It took too long, and was ended.
@@ -180,10 +182,19 @@ impl Seen {
             }
             (Said::NotSent(_), _) => Ok(()),
             (Said::Crashed, _) => otherwise("the client crashed"),
-            (Said::Nothing, Class::Temporary | Class::Any) if self.records.len() > 1 => Ok(()),
+            (Said::Nothing, _) if self.is_delivered() => {
+                otherwise("the message was sent in spite of it")
+            }
+            // Nobody was told that it was sent.
+            (Said::Nothing, Class::Any) => Ok(()),
+            (Said::Nothing, Class::Temporary) if !self.notifications.is_empty() => {
+                otherwise("a message that was refused for now is given up")
+            }
             (Said::Nothing, Class::Permanent) if self.records.len() > 1 => {
                 otherwise("a message that was refused for ever is tried again")
             }
+            (Said::Nothing, Class::Temporary) if self.records.len() > 1 => Ok(()),
+            (Said::Nothing, Class::Permanent) if !self.notifications.is_empty() => Ok(()),
             (Said::Nothing, _) => Err(inconclusive(
                 "whether it will be tried again or was given up cannot be told from outside",
             )),

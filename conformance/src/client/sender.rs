@@ -101,7 +101,7 @@ pub struct Manners {
     pub queues: bool,
     /// How long a message may take.
     pub patience: Duration,
-    /// How long to wait for a client that queues to come again.
+    /// How long to wait for a client that queues, to begin and to come again.
     pub again: Duration,
 }
 
@@ -112,7 +112,7 @@ impl Default for Manners {
             permanent: Vec::new(),
             queues: false,
             patience: Duration::from_secs(20),
-            again: Duration::from_secs(2),
+            again: Duration::from_secs(3),
         }
     }
 }

@@ -47,17 +47,14 @@ pub struct Run {
     pub strict: bool,
     /// How long a slow server is slow; who can be told when to give up is told a tenth of it.
     pub delay: Duration,
-    identity: Identity,
+    /// Who the server is inside TLS.
+    pub identity: Arc<Identity>,
 }
 
 impl Run {
-    /// A run over `sender`.
-    ///
-    /// # Errors
-    /// There is no room for a certificate.
-    pub fn new(sender: Box<dyn Sender>, seed: u64, strict: bool) -> io::Result<Self> {
-        let delay = Duration::from_secs(10);
-        Ok(Self { sender, seed, strict, delay, identity: Identity::new()? })
+    /// A run over `sender`, by custom and not by the letter.
+    pub fn new(sender: Box<dyn Sender>, identity: Arc<Identity>, seed: u64) -> Self {
+        Self { sender, seed, strict: false, delay: Duration::from_secs(10), identity }
     }
 }
 
@@ -239,7 +236,6 @@ impl Attempt<'_> {
         }
         let failed = |error: io::Error| Verdict::Error(format!("no listener: {error}"));
         let identity = &self.trial.run.identity;
-        let stranger = self.script.stranger;
         let listeners = match sender.listener() {
             Some(listener) => listener.map(|one| vec![one]),
             None => bind(&self.hosts),
@@ -248,7 +244,7 @@ impl Attempt<'_> {
             listeners.map_err(failed)?,
             Serving {
                 script: Arc::new(self.script),
-                tls: Arc::clone(if stranger { &identity.stranger } else { &identity.trusted }),
+                tls: Arc::clone(&identity.tls),
                 stop: Arc::default(),
                 transcript: Transcript::default(),
                 number: 0,
@@ -276,8 +272,13 @@ impl Attempt<'_> {
         if ended.is_none() {
             running.stop();
         }
-        let mut seen = Seen {
-            records: server.stop(),
+        let mut records = server.stop();
+        records.sort_by_key(|record| record.number);
+        let is_own = |record: &Record| self.from.is_empty() || !record.is_notification();
+        let (records, notifications) = records.into_iter().partition(is_own);
+        let seen = Seen {
+            records,
+            notifications,
             ended,
             expired,
             manners: sender.manners().clone(),
@@ -285,7 +286,6 @@ impl Attempt<'_> {
             output: running.output(),
             token: self.message.token,
         };
-        seen.records.sort_by_key(|record| record.number);
         self.trial.tell(&seen);
         Ok(seen)
     }
@@ -414,10 +414,11 @@ impl Server {
             }
             let begun = self.begun.load(Ordering::SeqCst) > 0;
             let over = match ended_at {
-                None => false,
-                Some(_) if manners.queues => {
-                    begun && self.is_idle() && now - quiet_since >= manners.again
+                _ if manners.queues && begun => {
+                    self.is_idle() && now - quiet_since >= manners.again
                 }
+                None => false,
+                Some(at) if manners.queues => now - at >= manners.again,
                 Some(at) => self.is_idle() || now - at >= AFTERWARDS,
             };
             if over {

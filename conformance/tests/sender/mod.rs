@@ -44,6 +44,14 @@ impl Faulty {
         };
         Self { fault, manners, turn: AtomicUsize::new(0) }
     }
+
+    /// One that takes a message and sends it later, or so it says.
+    pub(crate) fn queueing(patience: Duration) -> Self {
+        let mut queueing = Self::new(None, patience);
+        queueing.manners.queues = true;
+        queueing.manners.again = Duration::from_millis(400);
+        queueing
+    }
 }
 
 impl Sender for Faulty {
@@ -77,7 +85,9 @@ impl Sender for Faulty {
             turn: self.turn.fetch_add(1, Ordering::Relaxed),
             memory: Arc::default(),
         };
-        let running = Thread { ended: Arc::default(), memory: Arc::clone(&sending.memory) };
+        let queued = self.manners.queues.then_some(Ended::Exit(0));
+        let running =
+            Thread { ended: Arc::new(Mutex::new(queued)), memory: Arc::clone(&sending.memory) };
         let ended = Arc::clone(&running.ended);
         thread::spawn(move || {
             let status = match sending.run() {
