@@ -260,3 +260,19 @@ fn a_handshake_that_nobody_asked_for_is_misuse() {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn a_link_its_futures_and_an_exchange_can_move_between_threads() {
+    fn movable<T: Send>(_: &T) {}
+    let (_runtime, mut link, _server) = scripted(64);
+    let tls = smtp_driver::tls::ClientTls::builder().build().unwrap();
+    let connector = tls.connector("mx.example.test", smtp_driver::tls::Verify::Required).unwrap();
+    movable(&link);
+    movable(&link.next());
+    movable(&link.write_body(b""));
+    movable(&link.end_body(b""));
+    movable(&link.write_chunk(&[b""], true));
+    movable(&link.handshake(&connector));
+    movable(&link.close());
+    movable(&crate::sasl::begin(&smtp_driver::sasl::Login::password("user", "x"), "PLAIN"));
+}
