@@ -124,6 +124,37 @@ impl Transaction {
         self.open.front().map_or(self.stage, |(_, command)| command.stage())
     }
 
+    /// Takes in what happened; gives the failure if the server has ended the connection with it.
+    fn take_in<S: Stream, R: Runtime>(
+        &mut self,
+        event: ClientEvent<'static>,
+        conn: &Connection<S, R>,
+    ) -> Option<Failure> {
+        let (stage, host) = (self.stage(), &conn.host);
+        // After 421 nobody else has a reply (RFC 5321 §3.8).
+        let last = |reply: &Reply<'static>| {
+            (reply.code() == 421).then(|| Failure::server(stage, reply.clone(), host))
+        };
+        match event {
+            ClientEvent::Reply { id, reply } => {
+                let last = last(&reply);
+                self.replied(id, reply, host);
+                last
+            }
+            ClientEvent::Delivery { id, index, reply } => {
+                let last = last(&reply);
+                self.delivered(id, index, reply, host);
+                last
+            }
+            ClientEvent::Skipped(id) => {
+                self.take(id);
+                None
+            }
+            ClientEvent::Unsolicited(reply) => Some(conn.unasked(stage, reply)),
+            _ => None,
+        }
+    }
+
     /// A command has its reply.
     fn replied(&mut self, id: CommandId, reply: Reply<'static>, host: &Arc<str>) {
         let Some((_, command)) = self.take(id) else { return };
@@ -173,6 +204,7 @@ impl Transaction {
     /// The command with this id, which is answered; those before it never will be.
     fn take(&mut self, id: CommandId) -> Option<(CommandId, Command)> {
         while let Some(first) = self.open.pop_front() {
+            self.stage = first.1.stage();
             if first.0 == id {
                 return Some(first);
             }
@@ -180,8 +212,9 @@ impl Transaction {
         None
     }
 
+    /// Whether no message is to be sent any more.
     fn is_over(&self) -> bool {
-        self.failure.is_some() || self.slots.is_empty()
+        self.failure.is_some() || (self.open.is_empty() && self.accepted.is_empty())
     }
 }
 
@@ -231,8 +264,13 @@ async fn give_envelope<S: Stream, R: Runtime>(
     let id =
         conn.give(Stage::Mail, |conn| conn.link.machine().mail(mail), format_args!("MAIL {mail}"))?;
     transaction.open.push_back((id, Command::Mail));
+    let spaced = !conn.capabilities().pipelining;
+    if spaced {
+        // What would not leave before the reply need not be given, and taken back.
+        drain(conn, transaction).await?;
+    }
     for place in 0..transaction.slots.len() {
-        while !transaction.is_over() {
+        while transaction.failure.is_none() {
             let rcpt = &transaction.slots[place].addressee.rcpt;
             match conn.link.machine().rcpt(rcpt) {
                 Ok(id) => {
@@ -240,7 +278,9 @@ async fn give_envelope<S: Stream, R: Runtime>(
                     transaction.open.push_back((id, Command::Rcpt(place)));
                     break;
                 }
-                Err(Misuse::Full) => step(conn, transaction).await?,
+                Err(Misuse::Full) => {
+                    step(conn, transaction).await?;
+                }
                 Err(Misuse::Closed) => return Err(over(conn, transaction, CloseReason::Eof).await),
                 Err(misuse) => {
                     let failure = conn.misused(Stage::Rcpt, misuse);
@@ -249,6 +289,9 @@ async fn give_envelope<S: Stream, R: Runtime>(
                 }
             }
         }
+    }
+    if spaced {
+        drain(conn, transaction).await?;
     }
     Ok(())
 }
@@ -266,7 +309,9 @@ async fn send_data<S: Stream, R: Runtime, B: Body>(
                 transaction.open.push_back((id, Command::Data));
                 break;
             }
-            Err(Misuse::Full) => step(conn, transaction).await?,
+            Err(Misuse::Full) => {
+                step(conn, transaction).await?;
+            }
             Err(Misuse::Closed) => return Err(over(conn, transaction, CloseReason::Eof).await),
             // There is no recipient left to give.
             Err(_) => return Ok(()),
@@ -282,8 +327,6 @@ async fn send_data<S: Stream, R: Runtime, B: Body>(
         conn.policy.watch(Said::Body(octets.len() as u64));
         if last {
             let written = conn.link.end_body(octets).await;
-            // From here on the server may have all of it.
-            transaction.stage = Stage::End;
             let id = written_or(conn, transaction, written).await?;
             transaction.open.push_back((id, Command::End));
             return Ok(());
@@ -342,12 +385,7 @@ async fn send_chunks<S: Stream, R: Runtime, B: Body>(
                         at_once = false;
                         drain(conn, transaction).await?;
                     }
-                    written => {
-                        if ended {
-                            transaction.stage = Stage::End;
-                        }
-                        break written_or(conn, transaction, written).await?;
-                    }
+                    written => break written_or(conn, transaction, written).await?,
                 }
             };
             let end = if ended { " LAST" } else { "" };
@@ -393,47 +431,26 @@ async fn advance<S: Stream, R: Runtime, B: Body>(
     Ok(())
 }
 
-/// Takes what happens next into `transaction`.
+/// Takes what happens next into `transaction`; whether anything did, and it is not our move.
 async fn step<S: Stream, R: Runtime>(
     conn: &mut Connection<S, R>,
     transaction: &mut Transaction,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let stage = transaction.stage();
     match conn.next(stage).await? {
-        Next::Event(ClientEvent::Reply { id, reply }) => {
-            let unavailable = reply.code() == 421;
-            let said = unavailable.then(|| Failure::server(stage, reply.clone(), &conn.host));
-            transaction.replied(id, reply, &conn.host);
-            said.map_or(Ok(()), Err)
-        }
-        Next::Event(ClientEvent::Delivery { id, index, reply }) => {
-            let unavailable = reply.code() == 421;
-            let said = unavailable.then(|| Failure::server(stage, reply.clone(), &conn.host));
-            transaction.delivered(id, index, reply, &conn.host);
-            said.map_or(Ok(()), Err)
-        }
-        Next::Event(ClientEvent::Skipped(id)) => {
-            transaction.take(id);
-            Ok(())
-        }
-        Next::Event(ClientEvent::Unsolicited(reply)) => Err(conn.unasked(stage, reply)),
-        Next::Event(_) => Ok(()),
+        Next::Event(event) => transaction.take_in(event, conn).map_or(Ok(true), Err),
         Next::Closed(why) => Err(conn.closed(stage, why)),
-        Next::Idle => {
-            transaction.open.clear();
-            Ok(())
-        }
+        Next::Idle => Ok(false),
     }
 }
 
-/// Waits until every command has its reply.
+/// Waits until the next move is ours: every command has its reply, or will have none.
 async fn drain<S: Stream, R: Runtime>(
     conn: &mut Connection<S, R>,
     transaction: &mut Transaction,
 ) -> Result<(), Failure> {
-    while !transaction.open.is_empty() {
-        step(conn, transaction).await?;
-    }
+    while step(conn, transaction).await? {}
+    transaction.open.clear();
     Ok(())
 }
 
@@ -475,18 +492,12 @@ async fn last_words<S: Stream, R: Runtime>(
 ) -> Option<Failure> {
     loop {
         match conn.next(transaction.stage()).await {
-            Ok(Next::Event(ClientEvent::Reply { id, reply })) => {
-                let unavailable = (reply.code() == 421)
-                    .then(|| Failure::server(transaction.stage(), reply.clone(), &conn.host));
-                transaction.replied(id, reply, &conn.host);
-                if unavailable.is_some() {
-                    return unavailable;
+            Ok(Next::Event(event)) => {
+                let failure = transaction.take_in(event, conn);
+                if failure.is_some() {
+                    return failure;
                 }
             }
-            Ok(Next::Event(ClientEvent::Unsolicited(reply))) => {
-                return Some(conn.unasked(transaction.stage(), reply));
-            }
-            Ok(Next::Event(_)) => {}
             Ok(Next::Idle | Next::Closed(_)) | Err(_) => return None,
         }
     }

@@ -191,7 +191,7 @@ fn parse_expected(reply: &str) -> Result<Expected, String> {
     Ok(Expected { code: code.into(), more, text: text.into(), open })
 }
 
-fn parse_time(time: &str) -> Result<Duration, String> {
+pub(crate) fn parse_time(time: &str) -> Result<Duration, String> {
     let unit = time.find(|c: char| !c.is_ascii_digit()).ok_or("needs a unit: us, ms, s, m or h")?;
     let count: u64 = time[..unit].parse().map_err(|_| "needs a number")?;
     match &time[unit..] {
@@ -204,7 +204,7 @@ fn parse_time(time: &str) -> Result<Duration, String> {
     }
 }
 
-fn unescape(text: &str) -> Result<Vec<u8>, String> {
+pub(crate) fn unescape(text: &str) -> Result<Vec<u8>, String> {
     let mut octets = Vec::new();
     let mut rest = text.as_bytes().iter().copied();
     while let Some(octet) = rest.next() {

@@ -3,6 +3,7 @@
 //! - [`memory`]: a pair of streams without a network.
 //! - [`clock`]: an executor in virtual time.
 //! - [`dialogue`]: sessions written as `C:` and `S:` lines, and what runs them.
+//! - [`scripted_peer`]: a server that says what is written down.
 //! - [`mod@line`]: the client's end of a dialogue: a stream in virtual time, or a socket.
 //! - [`mailbox`]: a folder that takes messages.
 //! - `dns`, with the feature of that name: a name server on loopback.
@@ -22,6 +23,7 @@ pub mod line;
 pub mod mailbox;
 pub mod memory;
 pub mod policy;
+pub mod scripted_peer;
 pub mod suite;
 pub mod tls;
 

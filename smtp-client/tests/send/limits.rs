@@ -1,0 +1,148 @@
+//! More recipients or messages than a server takes at once (RFC 5321 §4.5.3.1.10, RFC 9422).
+
+use crate::world::{MESSAGE, envelope, lines, open, policy, send, welcome};
+use smtp_client::runtime::tokio::Reader;
+
+const NAMES: [&str; 3] = ["b@example.test", "c@example.test", "d@example.test"];
+
+/// One recipient is taken, the others are too many.
+fn full(reply: &str) -> String {
+    format!(
+        "C: MAIL FROM:<a@example.test>
+        C: RCPT TO:<b@example.test>
+        C: RCPT TO:<c@example.test>
+        C: RCPT TO:<d@example.test>
+        C: DATA
+        S: 250 ok
+        S: 250 ok
+        S: {reply}
+        S: {reply}
+        S: 354 go
+        C: <MESSAGE>
+        S: 250 first\n"
+    )
+}
+
+const REST: &str = "C: MAIL FROM:<a@example.test>
+        C: RCPT TO:<c@example.test>
+        C: RCPT TO:<d@example.test>
+        C: DATA
+        S: 250 ok
+        S: 250 ok
+        S: 550 no
+        S: 354 go
+        C: <MESSAGE>
+        S: 250 second
+        C: QUIT
+        S: 221 bye";
+
+#[test]
+fn recipients_that_are_too_many_come_in_the_next_transaction() {
+    for reply in ["452 4.5.3 too many", "452 too many", "552 5.5.3 too many", "552 too many"] {
+        let script = welcome(&["PIPELINING"]) + &full(reply) + REST;
+        let (told, heard) = send(&script, policy(), &envelope(&NAMES).build().unwrap(), MESSAGE);
+        assert_eq!(
+            told,
+            [
+                "sent end of message: 250 first",
+                "sent end of message: 250 second",
+                "failed RCPT: 550 no"
+            ]
+        );
+        assert_eq!(heard.messages[0], heard.messages[1]);
+    }
+}
+
+#[test]
+fn a_mailbox_that_is_full_is_not_one_too_many() {
+    for (reply, want) in [
+        ("452 4.2.2 mailbox full", "delayed RCPT: 452 4.2.2 mailbox full"),
+        ("552 5.2.2 mailbox full", "failed RCPT: 552 5.2.2 mailbox full"),
+    ] {
+        let script = welcome(&["PIPELINING"]) + &full(reply) + "C: QUIT\nS: 221 bye";
+        let (told, _) = send(&script, policy(), &envelope(&NAMES).build().unwrap(), MESSAGE);
+        assert_eq!(told, ["sent end of message: 250 first", want, want]);
+    }
+}
+
+#[test]
+fn a_server_that_takes_none_is_not_asked_again() {
+    let script = welcome(&[])
+        + "C: MAIL FROM:<a@example.test>
+        S: 250 ok
+        C: RCPT TO:<b@example.test>
+        S: 452 too many
+        C: RSET
+        S: 250 ok
+        C: QUIT
+        S: 221 bye";
+    let to = envelope(&["b@example.test"]).build().unwrap();
+    assert_eq!(send(&script, policy(), &to, MESSAGE).0, ["delayed RCPT: 452 too many"]);
+}
+
+#[test]
+fn a_message_that_can_be_read_once_only_is_not_sent_twice() {
+    let script = welcome(&["PIPELINING", "8BITMIME"])
+        + &full("452 4.5.3 too many")
+            .replace("MAIL FROM:<a@example.test>", "MAIL FROM:<a@example.test> BODY=8BITMIME")
+        + "C: QUIT\nS: 221 bye";
+    let message = "0123456789abcd\r\n".repeat(10_000);
+    let body = Reader::new(message.as_bytes());
+    let (told, _) = send(&script, policy(), &envelope(&NAMES).build().unwrap(), body);
+    assert_eq!(told[0], "sent end of message: 250 first");
+    assert!(told[1].starts_with("delayed before MAIL: 451 4.5.3 "), "{told:?}");
+}
+
+#[test]
+fn a_short_message_from_a_reader_can_be_sent_twice() {
+    let script = welcome(&["PIPELINING"]) + &full("452 too many") + REST;
+    let body = Reader::new(MESSAGE.as_bytes());
+    let (told, heard) = send(&script, policy(), &envelope(&NAMES).build().unwrap(), body);
+    assert_eq!(told[1], "sent end of message: 250 second");
+    assert_eq!(heard.messages[0], heard.messages[1]);
+}
+
+#[test]
+fn limits_that_are_announced_are_kept() {
+    let one = |recipients: &[&str]| {
+        let rcpt: String = recipients.iter().map(|to| format!("C: RCPT TO:<{to}>\n")).collect();
+        let replies = "S: 250 ok\n".repeat(recipients.len() + 1);
+        format!(
+            "C: MAIL FROM:<a@example.test>\n{rcpt}C: DATA\n{replies}S: 354 go\nC: <MESSAGE>\nS: 250 taken\n"
+        )
+    };
+    let names =
+        ["1@a.test", "2@A.test", "3@b.test", "4@c.test", "5@c.test", "6@c.test", "7@c.test"];
+    let script = welcome(&["PIPELINING", "LIMITS RCPTMAX=3 RCPTDOMAINMAX=2 MAILMAX=2"])
+        + &one(&names[..3])
+        + &one(&names[3..6])
+        + "C: QUIT\nS: 221 bye";
+    let to = envelope(&names).build().unwrap();
+    let (world, opened) = open(&script, policy());
+    let mut connection = opened.unwrap();
+    let report = world.runtime.run_until(async {
+        let report = connection.send(&to, MESSAGE).await;
+        assert!(!connection.is_reusable());
+        connection.quit().await;
+        report
+    });
+    let told = lines(&report);
+    assert!(told[..6].iter().all(|told| told == "sent end of message: 250 taken"), "{told:?}");
+    assert!(told[6].starts_with("delayed before MAIL: 451 4.5.3 "), "{told:?}");
+    world.heard();
+}
+
+#[test]
+fn a_thousand_recipients_pass_the_bounds_of_the_machine() {
+    let names: Vec<String> = (0..3_000).map(|n| format!("user{n}@example.test")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    for extensions in [&["PIPELINING"][..], &[]] {
+        let mut script = welcome(extensions);
+        script.push_str("C: MAIL FROM:<a@example.test>\nS: 250 ok\n");
+        names.iter().for_each(|to| script.push_str(&format!("C: RCPT TO:<{to}>\nS: 250 ok\n")));
+        script.push_str("C: DATA\nS: 354 go\nC: <MESSAGE>\nS: 250 taken\nC: QUIT\nS: 221 bye");
+        let to = envelope(&names).build().unwrap();
+        let (told, _) = send(&script, policy(), &to, MESSAGE);
+        assert!(told.iter().all(|told| told == "sent end of message: 250 taken"));
+    }
+}

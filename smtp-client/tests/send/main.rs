@@ -1,0 +1,11 @@
+//! One connection, one message: what the server hears, and what is told of each recipient.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is how a test fails")]
+
+mod content;
+mod cuts;
+mod limits;
+mod opening;
+mod outcomes;
+mod sockets;
+mod world;
+mod writes;
