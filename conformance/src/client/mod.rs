@@ -10,6 +10,7 @@ pub mod cases;
 pub mod command;
 pub mod dns;
 pub mod identity;
+mod listen;
 pub mod message;
 pub mod record;
 pub mod sasl;

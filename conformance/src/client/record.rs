@@ -43,10 +43,14 @@ impl Command {
 
     /// What stands in the angle brackets.
     pub fn path(&self) -> String {
-        let text = self.text();
-        let path = text.split_once('<').and_then(|(_, rest)| rest.rsplit_once('>'));
-        path.map_or(String::new(), |(path, _)| path.to_owned())
+        path(&self.text())
     }
+}
+
+/// What stands in the angle brackets of a line.
+pub(super) fn path(line: &str) -> String {
+    let path = line.split_once('<').and_then(|(_, rest)| rest.rsplit_once('>'));
+    path.map_or(String::new(), |(path, _)| path.to_owned())
 }
 
 /// A message as it came.

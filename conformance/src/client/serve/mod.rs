@@ -1,8 +1,10 @@
 //! One session of the scripted server. Whatever the client does, it ends: everything that is read
 //! or kept has a bound, and the judge can stop it.
 
+mod content;
+
 use super::{
-    record::{Body, Command, Ending, Record, find},
+    record::{Body, Command, Ending, Record, path},
     sasl::{Exchange, Said},
     script::{Answer, Moment, Point, Script, Split, Step},
 };
@@ -16,7 +18,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -24,8 +26,12 @@ use std::{
 
 /// Octets of one line.
 const MOST_LINE: usize = 64 << 10;
+/// Octets of a line that are kept.
+const MOST_SHOWN: usize = 4 << 10;
 /// Octets of one message.
-const MOST_MESSAGE: usize = 32 << 20;
+const MOST_MESSAGE: usize = 16 << 20;
+/// Octets that all sessions with a client may bring.
+const MOST_HEARD: usize = 256 << 20;
 /// Octets of a session that are kept to be searched.
 const MOST_KEPT: usize = 4 << 20;
 /// Commands of one session.
@@ -42,6 +48,8 @@ pub(super) struct Serving {
     pub(super) script: Arc<Script>,
     pub(super) tls: Arc<ServerConfig>,
     pub(super) stop: Arc<AtomicBool>,
+    /// Octets that all sessions have brought.
+    pub(super) heard: Arc<AtomicUsize>,
     pub(super) transcript: Transcript,
     pub(super) number: usize,
     pub(super) host: u8,
@@ -117,14 +125,9 @@ impl Session {
             let point = self.point(&line);
             let place = self.note(Line::Client(visible(&line)));
             let tls = self.tls;
-            self.record.commands.push(Command {
-                point,
-                line: line.clone(),
-                early,
-                tls,
-                place,
-                code: 0,
-            });
+            let kept = line.get(..MOST_SHOWN).unwrap_or(&line).to_vec();
+            let command = Command { point, line: kept, early, tls, place, code: 0 };
+            self.record.commands.push(command);
             let code = if point == Point::Bdat {
                 self.chunk(&line, place)?
             } else {
@@ -145,15 +148,7 @@ impl Session {
             (Point::StartTls, 2) => self.start_tls()?,
             (Point::Auth | Point::AuthLine, 3) => self.auth_line = true,
             (Point::Rcpt, 2) => {
-                let path = Command {
-                    point,
-                    line: line.to_vec(),
-                    early: false,
-                    tls: false,
-                    place: 0,
-                    code,
-                };
-                self.recipients.push(path.path());
+                self.recipients.push(path(&String::from_utf8_lossy(line)));
             }
             (Point::Ehlo | Point::Helo | Point::Rset | Point::Mail, 2) => {
                 self.recipients.clear();
@@ -347,6 +342,10 @@ impl Session {
             Received::Octets(n) => {
                 let octets = buffer.get(..n).unwrap_or_default();
                 self.received += n;
+                if self.serving.heard.fetch_add(n, Ordering::Relaxed) > MOST_HEARD {
+                    self.note(Line::Note("the client says too much".into()));
+                    return Err(Over(Ending::Server));
+                }
                 // What a silent server hears is not judged; it only must not fill memory.
                 if self.unread.len() < MOST_MESSAGE {
                     self.unread.extend_from_slice(octets);
@@ -390,114 +389,6 @@ impl Session {
             }
             self.more()?;
         }
-    }
-
-    /// A message behind 354, up to CRLF.CRLF and no other end.
-    fn message(&mut self) -> Result<(), Over> {
-        self.flush()?;
-        let place = self.serving.transcript.last() + 1;
-        let recipients = std::mem::take(&mut self.recipients);
-        self.record.bodies.push(Body {
-            octets: Vec::new(),
-            complete: false,
-            early: self.taken < self.received_when_said,
-            chunked: false,
-            recipients,
-            code: 0,
-            place,
-        });
-        let ended = self.body_octets();
-        if let Some(body) = self.record.bodies.last() {
-            let lines: Vec<_> = body.octets.split_inclusive(|&b| b == b'\n').collect();
-            for line in lines.iter().take(40) {
-                self.serving.transcript.push(Line::Client(visible(line)));
-            }
-            if lines.len() > 40 {
-                let note = format!("{} octets in all", body.octets.len());
-                self.serving.transcript.push(Line::Note(note));
-            }
-        }
-        ended?;
-        self.note(Line::Client(".".into()));
-        let code = self.answer(Point::End, b"")?;
-        if let Some(body) = self.record.bodies.last_mut() {
-            body.code = code;
-        }
-        Ok(())
-    }
-
-    fn body_octets(&mut self) -> Result<(), Over> {
-        let mut searched: usize = 0;
-        let mut begun = false;
-        loop {
-            if !begun && !self.unread.is_empty() {
-                begun = true;
-                self.answer(Point::Body, b"")?;
-            }
-            let end = if self.unread.starts_with(b".\r\n") {
-                Some((0, 3))
-            } else {
-                let from = searched.saturating_sub(4);
-                find(self.unread.get(from..).unwrap_or_default(), b"\r\n.\r\n")
-                    .map(|at| (from + at + 2, from + at + 5))
-            };
-            let Some(body) = self.record.bodies.last_mut() else { return Ok(()) };
-            if let Some((end, next)) = end {
-                body.octets = self.unread.get(..end).unwrap_or_default().to_vec();
-                body.complete = true;
-                self.take(next);
-                return Ok(());
-            }
-            searched = self.unread.len();
-            if searched >= MOST_MESSAGE {
-                body.octets = std::mem::take(&mut self.unread);
-                return Err(Over(Ending::Server));
-            }
-            if let Err(over) = self.receive(Instant::now() + SLICE) {
-                if let Some(body) = self.record.bodies.last_mut() {
-                    body.octets = std::mem::take(&mut self.unread);
-                }
-                return Err(over);
-            }
-        }
-    }
-
-    /// BDAT, RFC 3030 §2.
-    fn chunk(&mut self, line: &[u8], place: usize) -> Result<u16, Over> {
-        let text = String::from_utf8_lossy(line).to_ascii_uppercase();
-        let mut words = text.split_whitespace().skip(1);
-        let size = words.next().and_then(|word| word.parse::<usize>().ok());
-        let last = words.next() == Some("LAST");
-        let Some(size) = size.filter(|size| *size <= MOST_MESSAGE) else {
-            self.say(b"501 5.5.4 how many?\r\n")?;
-            return Ok(501);
-        };
-        while self.unread.len() < size {
-            self.more()?;
-        }
-        let octets = self.take(size);
-        for line in octets.split_inclusive(|&b| b == b'\n').take(20) {
-            self.note(Line::Client(visible(line)));
-        }
-        let code = self.answer(Point::Bdat, line)?;
-        let recipients = self.recipients.clone();
-        let body = self.chunks.get_or_insert(Body {
-            octets: Vec::new(),
-            complete: false,
-            early: false,
-            chunked: true,
-            recipients,
-            code: 0,
-            place,
-        });
-        body.octets.extend_from_slice(&octets);
-        body.complete |= last;
-        body.code = code;
-        if last || code >= 400 || body.octets.len() > MOST_MESSAGE {
-            self.record.bodies.extend(self.chunks.take());
-            self.recipients.clear();
-        }
-        Ok(code)
     }
 
     fn start_tls(&mut self) -> Result<(), Over> {
