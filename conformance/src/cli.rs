@@ -115,7 +115,7 @@ pub(crate) struct Client {
     /// Which cases
     #[command(flatten)]
     pub(crate) filters: Filters,
-    /// Cases at once; one with --listen
+    /// Cases at once; one where the client knows one server only
     #[arg(long, value_name = "N", default_value_t = client::JOBS)]
     pub(crate) jobs: NonZeroUsize,
     /// Makes the messages of this run its own; a new number otherwise

@@ -12,7 +12,8 @@ use clap::Parser;
 use cli::{Arguments, Colour, Command, Deny, Filters, Outputs, Server};
 use indicatif::{ProgressBar, ProgressStyle};
 use smtp_conformance::{
-    capture, case, client,
+    capture, case,
+    client::{self, sender::Fixed},
     cooperation::Mailbox,
     diff::Difference,
     expect::{Date, Expected},
@@ -206,11 +207,12 @@ fn judge_client(arguments: &cli::Client) -> Result<u8, Stop> {
         command: command_line::again(std::env::args().skip(1)),
         remarks: Vec::new(),
     };
+    let one_by_one = sender.fixed() != Fixed::default();
+    let jobs = if one_by_one { NonZeroUsize::MIN } else { arguments.jobs };
     let identity = Arc::new(client::identity::Identity::new()?);
     let strict = selection.profile.is_strict();
     let run =
         client::trial::Run { strict, ..client::trial::Run::new(sender, identity, subject.seed) };
-    let jobs = if arguments.listen.is_some() { NonZeroUsize::MIN } else { arguments.jobs };
     let tasks = client::plan(&selection);
     let began = Instant::now();
     let reports = run_with_bar(&tasks, |progress| {

@@ -152,6 +152,15 @@ fn the_status_of_a_client_that_queues_says_nothing() {
 }
 
 #[test]
+fn a_client_with_a_server_in_its_configuration_is_judged_there() {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let more = format!("listen = '{address}'");
+    let (document, _) = judged("fixed", &more, "C-01,C-02,C-13");
+    assert_eq!(document.results[0].verdict, Status::Pass, "{document:?}");
+    assert_eq!(document.results[2].verdict, Status::Pass, "{document:?}");
+}
+
+#[test]
 fn what_the_client_cannot_be_told_is_not_tested() {
     let (document, code) = judged("needs", "", "C-20,C-33,C-34,C-56");
     assert!(document.results.iter().all(|row| row.verdict == Status::NotTested), "{document:?}");

@@ -1,6 +1,6 @@
 //! A client that a person starts by hand, for each case anew.
 
-use super::sender::{Ended, Manners, Need, Order, Running, Sender};
+use super::sender::{Ended, Fixed, Manners, Need, Order, Running, Sender};
 use std::{
     io,
     net::{SocketAddr, TcpListener},
@@ -11,7 +11,7 @@ use std::{
 /// judged.
 #[derive(Debug)]
 pub struct ByHand {
-    listener: TcpListener,
+    address: SocketAddr,
     manners: Manners,
 }
 
@@ -22,10 +22,9 @@ impl ByHand {
     /// # Errors
     /// The address is not free.
     pub fn listen(address: SocketAddr, patience: Duration, again: Duration) -> io::Result<Self> {
-        let listener = TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
+        let address = TcpListener::bind(address)?.local_addr()?;
         let manners = Manners { queues: true, patience, again, ..Manners::default() };
-        Ok(Self { listener, manners })
+        Ok(Self { address, manners })
     }
 }
 
@@ -38,8 +37,8 @@ impl Sender for ByHand {
         false
     }
 
-    fn listener(&self) -> Option<io::Result<TcpListener>> {
-        Some(self.listener.try_clone())
+    fn fixed(&self) -> Fixed {
+        Fixed { server: Some(self.address), dns: None }
     }
 
     fn manners(&self) -> &Manners {

@@ -2,13 +2,14 @@
 
 use super::{
     sasl::{PASSWORD, USER},
-    sender::{Ended, Manners, Need, Order, Running, Sender},
+    sender::{Ended, Fixed, Manners, Need, Order, Running, Sender},
 };
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::{self, Read},
+    net::SocketAddr,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -36,6 +37,10 @@ pub struct SenderFile {
     pub patience: Option<u64>,
     /// Seconds to wait for a client that queues, to begin and to come again.
     pub again: Option<u64>,
+    /// Where the client looks for the server, if its configuration says so.
+    pub listen: Option<SocketAddr>,
+    /// Where it looks for the DNS, if its configuration says so.
+    pub dns: Option<SocketAddr>,
     /// What is put into the environment.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
@@ -111,6 +116,10 @@ impl Sender for CommandSender {
         let mark = format!("{{{placeholder}}}");
         self.words(need).is_some_and(|words| words.iter().any(|word| word.contains(&mark)))
             || self.file.env.values().any(|value| value.contains(&mark))
+    }
+
+    fn fixed(&self) -> Fixed {
+        Fixed { server: self.file.listen, dns: self.file.dns }
     }
 
     fn manners(&self) -> &Manners {

@@ -91,7 +91,7 @@ impl Zone {
     }
 }
 
-/// A name server on a port of its own, until it is dropped.
+/// A name server, until it is dropped.
 pub(super) struct NameServer {
     pub(super) address: SocketAddr,
     stop: Arc<AtomicBool>,
@@ -99,8 +99,10 @@ pub(super) struct NameServer {
 }
 
 impl NameServer {
-    pub(super) fn start(zone: Zone) -> io::Result<Self> {
-        let socket = UdpSocket::bind("127.0.0.1:0")?;
+    /// At `fixed`, or on a port of its own.
+    pub(super) fn start(zone: Zone, fixed: Option<SocketAddr>) -> io::Result<Self> {
+        let address = fixed.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let socket = UdpSocket::bind(address)?;
         socket.set_read_timeout(Some(SLICE))?;
         let address = socket.local_addr()?;
         let stop = Arc::<AtomicBool>::default();

@@ -8,7 +8,7 @@ use super::{
 use crate::{transcript::Transcript, wire::TcpWire};
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -26,15 +26,16 @@ const AFTERWARDS: Duration = Duration::from_millis(500);
 /// How long a send may block.
 const SEND: Duration = Duration::from_secs(2);
 
-/// Listeners on one port of several addresses of this machine.
-pub(super) fn bind(hosts: &[u8]) -> io::Result<Vec<TcpListener>> {
+/// Listeners on one port of 127.0.0.N for each of `hosts`; on `fixed`, or on its port, if that is
+/// where the client looks.
+pub(super) fn bind(hosts: &[u8], fixed: Option<SocketAddr>) -> io::Result<Vec<TcpListener>> {
     let mut tries = 0;
     loop {
-        let mut port = 0;
+        let mut port = fixed.map_or(0, |address| address.port());
         let mut all = Vec::new();
         let bound = hosts.iter().try_for_each(|host| {
-            let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, *host)), port);
-            let listener = TcpListener::bind(address)?;
+            let own = SocketAddr::from(([127, 0, 0, *host], port));
+            let listener = TcpListener::bind(fixed.filter(|_| *host == 1).unwrap_or(own))?;
             listener.set_nonblocking(true)?;
             port = listener.local_addr()?.port();
             all.push(listener);
@@ -43,7 +44,7 @@ pub(super) fn bind(hosts: &[u8]) -> io::Result<Vec<TcpListener>> {
         tries += 1;
         match bound {
             Ok(()) => return Ok(all),
-            Err(error) if tries > 50 => return Err(error),
+            Err(error) if tries > 50 || fixed.is_some() => return Err(error),
             Err(_) => {}
         }
     }

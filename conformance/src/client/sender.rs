@@ -1,12 +1,7 @@
 //! A client under test: something that is told to send a message, and says how that ended.
 
 use super::message::Message;
-use std::{
-    io,
-    net::{SocketAddr, TcpListener},
-    path::Path,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, path::Path, time::Duration};
 
 /// What a test needs the client to do: each is a command of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -117,6 +112,15 @@ impl Default for Manners {
     }
 }
 
+/// Addresses that stand in a client's configuration. With one of them cases run one by one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fixed {
+    /// The server; by MX only its port counts.
+    pub server: Option<SocketAddr>,
+    /// The DNS server.
+    pub dns: Option<SocketAddr>,
+}
+
 /// A client under test.
 pub trait Sender: Send + Sync {
     /// Whether it can be told to do this.
@@ -125,9 +129,9 @@ pub trait Sender: Send + Sync {
     /// Whether what it does depends on this placeholder, such as `helo`.
     fn uses(&self, need: Need, placeholder: &str) -> bool;
 
-    /// The listeners that it connects to, if they cannot be others for each test.
-    fn listener(&self) -> Option<io::Result<TcpListener>> {
-        None
+    /// Where it looks for servers, if that cannot be told it for each test.
+    fn fixed(&self) -> Fixed {
+        Fixed::default()
     }
 
     /// What its exit status means.

@@ -222,10 +222,8 @@ impl Attempt<'_> {
         }
         let failed = |error: io::Error| Verdict::Error(format!("no listener: {error}"));
         let identity = &self.trial.run.identity;
-        let listeners = match sender.listener() {
-            Some(listener) => listener.map(|one| vec![one]),
-            None => bind(&self.hosts),
-        };
+        let fixed = sender.fixed();
+        let listeners = bind(&self.hosts, fixed.server);
         let server = Server::start(
             listeners.map_err(failed)?,
             Serving {
@@ -239,7 +237,8 @@ impl Attempt<'_> {
             },
             Arc::clone(&self.trial.transcripts),
         );
-        let name_server = self.zone.map(NameServer::start).transpose().map_err(failed)?;
+        let name_server =
+            self.zone.map(|zone| NameServer::start(zone, fixed.dns)).transpose().map_err(failed)?;
         let order = Order {
             need: self.need,
             server: server.address,
