@@ -1,5 +1,6 @@
 //! What became of each recipient, and why.
 
+use crate::mx::NoRoute;
 use smtp_driver::tls::ClientTlsInfo;
 use smtp_proto::{Class, EnhancedCode, wire::Reply};
 use std::{fmt, io, sync::Arc};
@@ -8,6 +9,8 @@ use std::{fmt, io, sync::Arc};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Stage {
+    /// Finding the hosts that take the mail (RFC 5321 §5.1).
+    Route,
     /// Making the connection.
     Connect,
     /// The greeting (RFC 5321 §3.1).
@@ -33,6 +36,7 @@ pub enum Stage {
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Route => "routing",
             Self::Connect => "connecting",
             Self::Greeting => "greeting",
             Self::Hello => "EHLO",
@@ -53,6 +57,8 @@ impl fmt::Display for Stage {
 pub enum Cause {
     /// The server said so; the reply is its own.
     Server,
+    /// The DNS names no host, or does not answer.
+    Route,
     /// No connection could be made, or it was lost.
     Connection,
     /// The server took too long.
@@ -113,6 +119,12 @@ impl Failure {
         Self::local(stage, cause, EnhancedCode::transient(4, 1), &text, &host.into())
     }
 
+    /// Mail for `domain` has nowhere to go.
+    #[must_use]
+    pub fn no_route(domain: impl Into<Arc<str>>, none: &NoRoute) -> Self {
+        Self::local(Stage::Route, Cause::Route, none.code(), &none.to_string(), &domain.into())
+    }
+
     /// Whether it will fail again if nothing is changed (RFC 5321 §4.2.1). What is not clear may be
     /// tried again.
     #[must_use]
@@ -164,6 +176,9 @@ pub struct Outcome {
     pub cause: Cause,
     /// The server.
     pub host: Arc<str>,
+    /// Whether the server may have the message although it never said so: it was given all of it,
+    /// and the connection was lost. Another try, here or elsewhere, may double it (RFC 1047).
+    pub in_doubt: bool,
 }
 
 impl Outcome {
@@ -171,7 +186,8 @@ impl Outcome {
     pub(crate) fn sent(reply: Reply<'_>, host: &Arc<str>) -> Self {
         let (stage, cause) = (Stage::End, Cause::Server);
         let reply = reply.into_static();
-        Self { status: Status::Sent, stage, reply, cause, host: host.clone() }
+        let host = host.clone();
+        Self { status: Status::Sent, stage, reply, cause, host, in_doubt: false }
     }
 
     /// To be tried again, whatever the class of the reply.
@@ -190,7 +206,7 @@ impl From<Failure> for Outcome {
     fn from(failure: Failure) -> Self {
         let status = if failure.is_permanent() { Status::Failed } else { Status::Delayed };
         let Failure { stage, reply, cause, host } = failure;
-        Self { status, stage, reply, cause, host }
+        Self { status, stage, reply, cause, host, in_doubt: false }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::{
     body::{Body, Chunk, Source},
     connection::Connection,
     delivery::{Addressee, content},
-    outcome::{Failure, Outcome, Stage},
+    outcome::{Cause, Failure, Outcome, Stage},
     policy::Said,
 };
 use smtp_driver::{
@@ -37,6 +37,8 @@ pub(crate) struct Transaction {
     failure: Option<Failure>,
     /// 354 came.
     wanted: bool,
+    /// The end of the message was written, or begun to be.
+    handed_over: bool,
     stage: Stage,
 }
 
@@ -87,6 +89,7 @@ impl Transaction {
             open: VecDeque::new(),
             failure: None,
             wanted: false,
+            handed_over: false,
             stage: Stage::Mail,
         }
     }
@@ -98,6 +101,11 @@ impl Transaction {
         failure: Option<&Failure>,
         outcomes: &mut [Option<Outcome>],
     ) -> Vec<Addressee> {
+        // A server that says what is wrong has not taken the message, nor one that never got it.
+        let lost = |failure: Failure| {
+            let said = matches!(failure.cause, Cause::Server | Cause::Message);
+            Outcome { in_doubt: self.handed_over && !said, ..failure.into() }
+        };
         let mut later = Vec::new();
         for Slot { addressee, state } in self.slots {
             let place = addressee.place;
@@ -108,8 +116,8 @@ impl Transaction {
                     continue;
                 }
                 (State::Later(reply), ..) => Outcome::delayed(reply),
-                (State::Accepted, Some(failure), _) => failure.clone().into(),
-                (State::Unknown, Some(failure), _) => failure.clone().for_others().into(),
+                (State::Accepted, Some(failure), _) => lost(failure.clone()),
+                (State::Unknown, Some(failure), _) => lost(failure.clone().for_others()),
                 (_, None, Some(failure)) => failure.clone().into(),
                 // The server was asked nothing about it.
                 (_, None, None) => continue,
@@ -326,6 +334,7 @@ async fn send_data<S: Stream, R: Runtime, B: Body>(
         let Chunk { octets, last } = source.chunk();
         conn.policy.watch(Said::Body(octets.len() as u64));
         if last {
+            transaction.handed_over = true;
             let written = conn.link.end_body(octets).await;
             let id = written_or(conn, transaction, written).await?;
             transaction.open.push_back((id, Command::End));
@@ -380,9 +389,10 @@ async fn send_chunks<S: Stream, R: Runtime, B: Body>(
                 {
                     return Ok(());
                 }
+                transaction.handed_over = ended;
                 match conn.link.write_chunk(&pieces, ended).await {
                     Err(LinkError::Misuse(Misuse::NotNow | Misuse::Full)) if at_once => {
-                        at_once = false;
+                        (at_once, transaction.handed_over) = (false, false);
                         drain(conn, transaction).await?;
                     }
                     written => break written_or(conn, transaction, written).await?,
