@@ -3,11 +3,43 @@
 #[path = "send/mod.rs"]
 mod send;
 
-use send::{Options, run};
-use smtp_client::runtime::smol::{Smol, connect, connect_unix};
-use std::process::ExitCode;
+use smtp_client::{
+    resolve::DnsConfig,
+    runtime::smol::{Dns, DnsRuntime, Smol, SmolStream, connect, connect_unix},
+};
+use std::{
+    io,
+    net::{SocketAddr, TcpStream},
+    os::unix::net::UnixStream,
+    path::Path,
+    process::ExitCode,
+};
+
+struct Net;
+
+impl send::Net for Net {
+    type Runtime = Smol;
+    type Tcp = SmolStream<TcpStream>;
+    type Unix = SmolStream<UnixStream>;
+    type Dns = Dns;
+
+    fn runtime(&self) -> Smol {
+        Smol::new()
+    }
+
+    fn dns(&self, config: &DnsConfig) -> io::Result<Dns> {
+        Dns::new(config, DnsRuntime::default())
+    }
+
+    async fn tcp(&self, address: SocketAddr) -> io::Result<Self::Tcp> {
+        connect(address).await
+    }
+
+    async fn unix(&self, path: &Path) -> io::Result<Self::Unix> {
+        connect_unix(path).await
+    }
+}
 
 fn main() -> ExitCode {
-    let options = Options::from_command_line();
-    smol::block_on(run(&options, Smol::new, connect, connect_unix))
+    smol::block_on(send::run(&Net))
 }

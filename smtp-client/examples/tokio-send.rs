@@ -3,16 +3,44 @@
 #[path = "send/mod.rs"]
 mod send;
 
-use send::{Options, run};
-use smtp_client::runtime::tokio::{Tokio, connect, connect_unix};
-use std::process::ExitCode;
+use smtp_client::{
+    resolve::DnsConfig,
+    runtime::tokio::{Dns, DnsRuntime, Tokio, TokioStream, connect, connect_unix},
+};
+use std::{io, net::SocketAddr, path::Path, process::ExitCode};
+use tokio::{
+    net::{TcpStream, UnixStream},
+    runtime::Builder,
+};
+
+struct Net;
+
+impl send::Net for Net {
+    type Runtime = Tokio;
+    type Tcp = TokioStream<TcpStream>;
+    type Unix = TokioStream<UnixStream>;
+    type Dns = Dns;
+
+    fn runtime(&self) -> Tokio {
+        Tokio::new()
+    }
+
+    fn dns(&self, config: &DnsConfig) -> io::Result<Dns> {
+        Dns::new(config, DnsRuntime::default())
+    }
+
+    async fn tcp(&self, address: SocketAddr) -> io::Result<Self::Tcp> {
+        connect(address).await
+    }
+
+    async fn unix(&self, path: &Path) -> io::Result<Self::Unix> {
+        connect_unix(path).await
+    }
+}
 
 fn main() -> ExitCode {
-    let options = Options::from_command_line();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => return send::unusable(&error),
-    };
-    runtime.block_on(run(&options, Tokio::new, connect, connect_unix))
+    match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(send::run(&Net)),
+        Err(error) => send::unusable(&error),
+    }
 }

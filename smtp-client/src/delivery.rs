@@ -4,6 +4,7 @@ use crate::{
     body::{Body, Source, Survey, Unreadable},
     connection::Connection,
     envelope::Envelope,
+    mx,
     outcome::{Cause, Failure, Outcome, Stage},
     transaction::{self, Transaction},
 };
@@ -13,7 +14,7 @@ use smtp_proto::{
     body::ContentFault,
     client::Capabilities,
     ext::BodyType,
-    wire::{Domain, ForwardPath, Host, Mail, Mailbox, Rcpt, ReversePath},
+    wire::{ForwardPath, Host, Mail, Mailbox, Rcpt, ReversePath},
 };
 use std::collections::{HashSet, VecDeque};
 
@@ -234,10 +235,7 @@ fn in_ascii(mailbox: Mailbox<'static>) -> Option<Mailbox<'static>> {
         return None;
     }
     let host = match host {
-        Host::Domain(domain) if !domain.is_ascii() => {
-            let ascii = idna::domain_to_ascii(domain.as_str()).ok()?;
-            Host::Domain(Domain::parse(&ascii).ok()?.into_static())
-        }
+        Host::Domain(domain) if !domain.is_ascii() => Host::Domain(mx::in_ascii(&domain).ok()?),
         host => host,
     };
     Some(Mailbox { local_part, host })

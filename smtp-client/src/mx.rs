@@ -248,7 +248,7 @@ fn without_dot(name: &str) -> &str {
 }
 
 /// The domain with A-labels for its U-labels (RFC 5891 §5).
-fn in_ascii(domain: &Domain<'_>) -> Result<Domain<'static>, NoRoute> {
+pub(crate) fn in_ascii(domain: &Domain<'_>) -> Result<Domain<'static>, NoRoute> {
     if domain.is_ascii() {
         return Ok(domain.clone().into_static());
     }

@@ -1,23 +1,26 @@
 //! What the senders have in common: all but the runtime.
 
 mod options;
+mod trace;
 
-pub(crate) use options::Options;
-
+use options::Options;
 use smtp_client::{
-    Connection, Envelope, Failure, Policy, Report, Said, Status, Watch,
+    Connection, Envelope, Failure, Outcome, Report, Status,
     driver::{Runtime, Stream},
+    mx::Routing,
+    proto::wire::{ForwardPath, Host},
+    resolve::{DnsConfig, Resolver},
 };
 use std::{
+    collections::BTreeMap,
     error::Error,
     fmt::Display,
-    fs::File,
     future::Future,
-    io::{self, Read, Write},
+    io::{self, Read},
     net::{SocketAddr, ToSocketAddrs},
-    path::PathBuf,
+    path::Path,
     process::ExitCode,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 /// Some recipients should be tried again (sysexits' EX_TEMPFAIL).
@@ -27,34 +30,28 @@ const FAILED: u8 = 69;
 /// What was asked for makes no sense (EX_USAGE).
 const USAGE: u8 = 64;
 
-/// Sends what `options` say, over what `connect` or `connect_unix` connects.
-pub(crate) async fn run<R: Runtime, S: Stream, U: Stream, F, G>(
-    options: &Options,
-    runtime: impl Fn() -> R,
-    connect: impl Fn(SocketAddr) -> F,
-    connect_unix: impl Fn(PathBuf) -> G,
-) -> ExitCode
-where
-    F: Future<Output = io::Result<S>>,
-    G: Future<Output = io::Result<U>>,
-{
-    let job = match Job::new(options) {
-        Ok(job) => job,
-        Err(error) => return unusable(&*error),
-    };
-    let ended = match &options.unix {
-        Some(path) => {
-            job.send(runtime(), &path.display().to_string(), connect_unix(path.clone())).await
-        }
-        None => {
-            let address = match address(&options.server) {
-                Ok(address) => address,
-                Err(error) => return unusable(&error),
-            };
-            job.send(runtime(), &options.server, connect(address)).await
-        }
-    };
-    ExitCode::from(ended)
+/// What a runtime gives.
+pub(crate) trait Net {
+    type Runtime: Runtime;
+    type Tcp: Stream;
+    type Unix: Stream;
+    type Dns: Resolver;
+
+    fn runtime(&self) -> Self::Runtime;
+    fn dns(&self, config: &DnsConfig) -> io::Result<Self::Dns>;
+    fn tcp(&self, address: SocketAddr) -> impl Future<Output = io::Result<Self::Tcp>>;
+    fn unix(&self, path: &Path) -> impl Future<Output = io::Result<Self::Unix>>;
+}
+
+/// Sends what the command line and standard input say.
+pub(crate) async fn run(net: &impl Net) -> ExitCode {
+    match Job::new(net) {
+        Ok(job) => match job.run().await {
+            Ok(code) => ExitCode::from(code),
+            Err(error) => unusable(&*error),
+        },
+        Err(error) => unusable(&*error),
+    }
 }
 
 /// Says what is wrong with the options.
@@ -63,112 +60,154 @@ pub(crate) fn unusable(error: &(impl Display + ?Sized)) -> ExitCode {
     ExitCode::from(USAGE)
 }
 
-fn address(server: &str) -> io::Result<SocketAddr> {
-    let found = server.to_socket_addrs()?.next();
-    found.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the server has no address"))
-}
-
 /// A message and how to send it.
-struct Job {
+struct Job<'n, N> {
+    net: &'n N,
+    options: Options,
     envelope: Envelope,
-    policy: Arc<Policy>,
     message: Vec<u8>,
-    repeat: u32,
+    trace: Option<trace::Trace>,
 }
 
-impl Job {
-    fn new(options: &Options) -> Result<Self, Box<dyn Error>> {
-        let mut policy = options.policy()?;
-        if let Some(path) = &options.trace {
-            policy.watch = Some(trace(File::create(path)?));
-        }
+impl<'n, N: Net> Job<'n, N> {
+    fn new(net: &'n N) -> Result<Self, Box<dyn Error>> {
+        let options = Options::from_command_line();
         let envelope = options.envelope()?;
+        let trace = options.trace.as_deref().map(trace::Trace::create).transpose()?;
         let mut message = Vec::new();
         io::stdin().lock().read_to_end(&mut message)?;
-        Ok(Self { envelope, policy: Arc::new(policy), message, repeat: options.repeat })
+        Ok(Self { net, options, envelope, message, trace })
     }
 
-    /// Sends it as often as wanted over one connection, and another where that cannot be kept.
-    async fn send<S: Stream, R: Runtime>(
-        &self,
-        runtime: R,
-        host: &str,
-        connecting: impl Future<Output = io::Result<S>>,
-    ) -> u8 {
-        let stream = match connecting.await {
-            Ok(stream) => stream,
-            Err(error) => {
-                return self.show(&Report::failed(
-                    self.envelope.recipients().len(),
-                    &Failure::unreachable(host, &error),
-                ));
+    /// The exit code.
+    async fn run(&self) -> Result<u8, Box<dyn Error>> {
+        if let Some(server) = self.options.dns {
+            let dns = self.net.dns(&DnsConfig::new(vec![server]))?;
+            return Ok(show(&self.envelope, &[self.by_mx(&dns).await?]));
+        }
+        let reports = match &self.options.unix {
+            Some(path) => {
+                let host = path.display().to_string();
+                self.over(&self.envelope, &host, self.net.unix(path).await).await?
+            }
+            None => {
+                let server = &self.options.server;
+                let address =
+                    server.to_socket_addrs()?.next().ok_or("the server has no address")?;
+                self.over(&self.envelope, server, self.net.tcp(address).await).await?
             }
         };
-        let opened = Connection::open(stream, runtime, host, self.policy.clone()).await;
-        let mut connection = match opened {
+        Ok(show(&self.envelope, &reports.unwrap_or_else(|failure| vec![self.all(&failure)])))
+    }
+
+    /// Sends the message as often as wanted over one connection.
+    async fn over<S: Stream>(
+        &self,
+        envelope: &Envelope,
+        host: &str,
+        connected: io::Result<S>,
+    ) -> Result<Result<Vec<Report>, Failure>, Box<dyn Error>> {
+        let mut policy = self.options.policy(host)?;
+        policy.watch = self.trace.as_ref().map(trace::Trace::watch);
+        let stream = match connected {
+            Ok(stream) => stream,
+            Err(error) => return Ok(Err(Failure::unreachable(host, &error))),
+        };
+        let opening = Connection::open(stream, self.net.runtime(), host, Arc::new(policy));
+        let mut connection = match opening.await {
             Ok(connection) => connection,
-            Err(failure) => {
-                return self.show(&Report::failed(self.envelope.recipients().len(), &failure));
-            }
+            Err(failure) => return Ok(Err(failure)),
         };
         if let Some(tls) = connection.tls() {
             eprintln!("{} {} {:?}", tls.version, tls.cipher, tls.verified);
         }
-        let mut worst = 0;
-        for _ in 0..self.repeat {
-            let report = connection.send(&self.envelope, &self.message).await;
-            let code = self.show(&report);
-            worst = if worst == FAILED { worst } else { worst.max(code).min(code.max(worst)) };
-            if code == FAILED {
-                worst = FAILED;
-            }
+        let mut reports = Vec::new();
+        for _ in 0..self.options.repeat {
+            reports.push(connection.send(envelope, &self.message).await);
         }
         connection.quit().await;
-        worst
+        Ok(Ok(reports))
     }
 
-    /// Prints a line for each recipient; the exit code that they make together.
-    fn show(&self, report: &Report) -> u8 {
-        for (rcpt, outcome) in self.envelope.recipients().iter().zip(&report.outcomes) {
+    /// Sends the message once to the hosts that the DNS names for each recipient's domain.
+    async fn by_mx(&self, dns: &N::Dns) -> Result<Report, Box<dyn Error>> {
+        let mut domains: BTreeMap<String, (Option<Host<'static>>, Vec<usize>)> = BTreeMap::new();
+        for (place, rcpt) in self.envelope.recipients().iter().enumerate() {
+            let host = match &rcpt.to {
+                ForwardPath::Mailbox(mailbox) => Some(mailbox.host.clone()),
+                ForwardPath::Postmaster => None,
+            };
+            let name = host.as_ref().map(|host| host.to_string().to_lowercase());
+            domains.entry(name.unwrap_or_default()).or_insert((host, vec![])).1.push(place);
+        }
+        let mut outcomes = BTreeMap::new();
+        let mut passed_on = true;
+        for (name, (host, places)) in domains {
+            let host = host.ok_or("<postmaster> has no domain")?;
+            let some = self.envelope.for_recipients(places.iter().copied()).ok_or("nobody")?;
+            let report = match Routing::default().next_hops(dns, &host, seed()).await {
+                Err(none) => Report::failed(places.len(), &Failure::no_route(name, &none)),
+                Ok(hops) => {
+                    let mut last = None;
+                    let doors = hops.iter().flat_map(|hop| {
+                        hop.addresses.iter().map(|address| (hop.host.to_string(), *address))
+                    });
+                    for (host, address) in doors {
+                        let address = SocketAddr::new(address, self.options.port);
+                        let sent = self.over(&some, &host, self.net.tcp(address).await).await?;
+                        let usable = !matches!(&sent, Err(failure) if !failure.is_permanent());
+                        last = Some(sent);
+                        if usable {
+                            break;
+                        }
+                    }
+                    match last.ok_or("a route without an address")? {
+                        Ok(mut reports) => reports.pop().ok_or("nothing was sent")?,
+                        Err(failure) => Report::failed(places.len(), &failure),
+                    }
+                }
+            };
+            passed_on &= report.dsn_passed_on;
+            outcomes.extend(places.into_iter().zip(report.outcomes));
+        }
+        let mut whole = self.all(&Failure::unreachable("", &io::ErrorKind::NotFound.into()));
+        whole.outcomes = outcomes.into_values().collect::<Vec<Outcome>>();
+        whole.dsn_passed_on = passed_on;
+        Ok(whole)
+    }
+
+    fn all(&self, failure: &Failure) -> Report {
+        Report::failed(self.envelope.recipients().len(), failure)
+    }
+}
+
+/// A number that nobody can know before.
+fn seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0)
+}
+
+/// Prints a line for each recipient of each report; the exit code that they make together.
+fn show(envelope: &Envelope, reports: &[Report]) -> u8 {
+    let mut worst = 0;
+    for report in reports {
+        for (rcpt, outcome) in envelope.recipients().iter().zip(&report.outcomes) {
             let address = rcpt.to.to_string();
-            let (code, enhanced) = (outcome.reply.code(), outcome.enhanced());
             println!(
-                "{} {} {code} {enhanced} {} {}",
+                "{} {} {} {} {} {}",
                 address.trim_matches(['<', '>']),
                 outcome.status,
+                outcome.reply.code(),
+                outcome.enhanced(),
                 outcome.host,
                 outcome.reply.text(),
             );
         }
-        match (report.count(Status::Failed), report.count(Status::Delayed)) {
-            (0, 0) => 0,
-            (0, _) => TRY_AGAIN,
-            (_, _) => FAILED,
+        if report.count(Status::Failed) > 0 {
+            worst = FAILED;
+        } else if report.count(Status::Delayed) > 0 && worst == 0 {
+            worst = TRY_AGAIN;
         }
     }
-}
-
-/// Writes what is said to `file`, without secrets and messages.
-fn trace(file: File) -> Watch {
-    let file = Mutex::new(file);
-    Watch::new(move |said| {
-        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = match said {
-            Said::Client(line) => writeln!(file, "C: {line}"),
-            Said::Body(size) => writeln!(file, "C: [{size} octets]"),
-            Said::Server(_, reply) => {
-                let lines: Vec<String> =
-                    reply.lines().map(|line| line.escape_ascii().to_string()).collect();
-                let last = lines.len().saturating_sub(1);
-                lines.iter().enumerate().try_for_each(|(at, line)| {
-                    let separator = if at == last { ' ' } else { '-' };
-                    writeln!(file, "S: {}{separator}{line}", reply.code())
-                })
-            }
-            _ => Ok(()),
-        };
-        if let Err(error) = written {
-            eprintln!("the trace cannot be written: {error}");
-        }
-    })
+    worst
 }

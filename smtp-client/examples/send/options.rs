@@ -14,7 +14,7 @@ use smtp_client::{
         wire::{HelloName, Mechanism},
     },
 };
-use std::{error::Error, fs, path::PathBuf, time::Duration};
+use std::{error::Error, fs, net::SocketAddr, path::PathBuf, time::Duration};
 
 /// Sends the message on standard input, and prints a line for each recipient:
 /// `ADDRESS sent|delayed|failed CODE ENHANCED HOST TEXT`. Exits with 0 if all were sent, 69 if some
@@ -27,6 +27,12 @@ pub(crate) struct Options {
     /// A unix socket instead.
     #[arg(long)]
     pub(crate) unix: Option<PathBuf>,
+    /// A name server, address and port, to be asked for the hosts of each recipient's domain.
+    #[arg(long, conflicts_with_all = ["server", "unix"])]
+    pub(crate) dns: Option<SocketAddr>,
+    /// The port of those hosts.
+    #[arg(long, requires = "dns", default_value_t = 25)]
+    pub(crate) port: u16,
     /// LMTP instead of SMTP.
     #[arg(long)]
     lmtp: bool,
@@ -36,7 +42,7 @@ pub(crate) struct Options {
     /// Roots to believe, PEM; without it, Mozilla's.
     #[arg(long)]
     ca: Option<PathBuf>,
-    /// Whose certificate it must be; without it, the host's of --server.
+    /// Whose certificate it must be; without it, the host's.
     #[arg(long)]
     tls_name: Option<String>,
     /// Who logs in.
@@ -156,8 +162,8 @@ impl Options {
         Ok(envelope.build()?)
     }
 
-    /// How.
-    pub(crate) fn policy(&self) -> Result<Policy, Box<dyn Error>> {
+    /// How to send to `host`, with or without a port.
+    pub(crate) fn policy(&self, host: &str) -> Result<Policy, Box<dyn Error>> {
         let mut policy = Policy::new(HelloName::parse(&self.helo)?);
         let mut machine = ClientConfig::builder().line_endings(LineEndings::Normalise);
         if self.lmtp {
@@ -175,9 +181,11 @@ impl Options {
         }
         policy.tls = match self.tls {
             TlsMode::None => Tls::None,
-            TlsMode::Opportunistic => Tls::Opportunistic(self.connector(Verify::Opportunistic)?),
-            TlsMode::Required => Tls::Required(self.connector(Verify::Required)?),
-            TlsMode::Implicit => Tls::Implicit(self.connector(Verify::Required)?),
+            TlsMode::Opportunistic => {
+                Tls::Opportunistic(self.connector(host, Verify::Opportunistic)?)
+            }
+            TlsMode::Required => Tls::Required(self.connector(host, Verify::Required)?),
+            TlsMode::Implicit => Tls::Implicit(self.connector(host, Verify::Required)?),
         };
         if let Some(name) = &self.mechanism {
             policy.mechanism = Some(Mechanism::parse(name)?.into_static());
@@ -187,12 +195,12 @@ impl Options {
         Ok(policy)
     }
 
-    fn connector(&self, verify: Verify) -> Result<Connector, Box<dyn Error>> {
+    fn connector(&self, host: &str, verify: Verify) -> Result<Connector, Box<dyn Error>> {
         let mut tls = ClientTls::builder();
         if let Some(roots) = &self.ca {
             tls = tls.roots_pem_file(roots)?;
         }
-        let host = self.server.rsplit_once(':').map_or(&*self.server, |(host, _)| host);
+        let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
         let name = self.tls_name.as_deref().unwrap_or(host.trim_matches(['[', ']']));
         Ok(tls.build()?.connector(name, verify)?)
     }
