@@ -28,7 +28,7 @@ impl Client {
                 let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
                 let text = fs::read_to_string(path).map_err(|error| failed(&error))?;
                 let file = toml::from_str(&text).map_err(|error| failed(&error))?;
-                (file, path.parent())
+                (file, path.parent().filter(|folder| !folder.as_os_str().is_empty()))
             }
         };
         if file.name.is_empty() {
