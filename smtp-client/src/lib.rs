@@ -6,19 +6,21 @@ mod body;
 mod connection;
 mod delivery;
 mod envelope;
+mod message;
 pub mod mx;
 mod opening;
 mod outcome;
 mod policy;
 pub mod resolve;
 pub mod runtime;
+pub mod seven_bit;
 mod transaction;
 
 pub use body::{Body, Chunk, IntoBody, Octets};
 pub use connection::Connection;
 pub use envelope::{Envelope, EnvelopeBuilder, EnvelopeError};
 pub use outcome::{Cause, Failure, Outcome, Report, Stage, Status};
-pub use policy::{Policy, Said, Tls, Watch};
+pub use policy::{EightBit, Policy, Said, Tls, Watch};
 /// The machine, and the words of the protocol.
 pub use smtp_proto as proto;
 /// Logins, TLS, and what a runtime must give.

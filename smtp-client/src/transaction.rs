@@ -1,30 +1,22 @@
 //! One transaction: MAIL, RCPTs, the message, and what each recipient is told (RFC 5321 §3.3).
 
 use crate::{
-    body::{Body, Chunk, Source},
+    body::{Body, Source},
     connection::Connection,
-    delivery::{Addressee, content},
+    delivery::Addressee,
+    message,
     outcome::{Cause, Failure, Outcome, Stage},
     policy::Said,
 };
-use smtp_driver::{
-    Runtime, Stream,
-    client::{LinkError, Next},
-};
+use smtp_driver::{Runtime, Stream, client::Next};
 use smtp_proto::{
     CloseReason, EnhancedCode, Misuse,
-    body::{Encoder, Framing},
+    body::Framing,
     client::{ClientEvent, CommandId},
     ext::BodyType,
     wire::{Mail, Reply},
 };
 use std::{collections::VecDeque, sync::Arc};
-
-/// Pieces of one BDAT: each line ending that is not CRLF ends one.
-const PIECES: usize = 1_024;
-
-/// The longest message that is sent before the server has taken a recipient, octets.
-const UNASKED: usize = 64 << 10;
 
 /// The recipients of a transaction, and what the server has said of them.
 pub(crate) struct Transaction {
@@ -32,14 +24,15 @@ pub(crate) struct Transaction {
     /// The places in `slots` of those that were accepted, in the order of their RCPT.
     accepted: Vec<usize>,
     /// Commands without a reply, the first first.
-    open: VecDeque<(CommandId, Command)>,
+    pub(crate) open: VecDeque<(CommandId, Command)>,
     /// MAIL, DATA, a BDAT or the end of the message was refused.
     failure: Option<Failure>,
     /// 354 came.
-    wanted: bool,
+    pub(crate) wanted: bool,
     /// The end of the message was written, or begun to be.
-    handed_over: bool,
-    stage: Stage,
+    pub(crate) handed_over: bool,
+    /// What the last reply was about, or what was done since.
+    pub(crate) stage: Stage,
 }
 
 struct Slot {
@@ -57,7 +50,7 @@ enum State {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Command {
+pub(crate) enum Command {
     Mail,
     /// The place of the recipient in the transaction.
     Rcpt(usize),
@@ -221,7 +214,7 @@ impl Transaction {
     }
 
     /// Whether no message is to be sent any more.
-    fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.failure.is_some() || (self.open.is_empty() && self.accepted.is_empty())
     }
 }
@@ -246,10 +239,11 @@ pub(crate) async fn run<S: Stream, R: Runtime, B: Body>(
     conn.transactions += 1;
     give_envelope(conn, transaction, mail).await?;
     let eight_bit = mail.body == BodyType::EightBitMime;
-    if conn.policy.framing == Framing::Chunked && conn.capabilities().chunking {
-        send_chunks(conn, transaction, source, eight_bit).await?;
-    } else {
-        send_data(conn, transaction, source).await?;
+    match conn.policy.framing {
+        Framing::Chunked if conn.capabilities().chunking => {
+            message::send_chunks(conn, transaction, source, eight_bit).await?;
+        }
+        _ => message::send_data(conn, transaction, source).await?,
     }
     drain(conn, transaction).await?;
     if !conn.link.is_reusable() {
@@ -304,145 +298,8 @@ async fn give_envelope<S: Stream, R: Runtime>(
     Ok(())
 }
 
-/// DATA and what follows it (RFC 5321 §4.1.1.4).
-async fn send_data<S: Stream, R: Runtime, B: Body>(
-    conn: &mut Connection<S, R>,
-    transaction: &mut Transaction,
-    source: &mut Source<B>,
-) -> Result<(), Failure> {
-    while !transaction.is_over() {
-        match conn.link.machine().data() {
-            Ok(id) => {
-                conn.policy.watch(Said::Client(format_args!("DATA")));
-                transaction.open.push_back((id, Command::Data));
-                break;
-            }
-            Err(Misuse::Full) => {
-                step(conn, transaction).await?;
-            }
-            Err(Misuse::Closed) => return Err(over(conn, transaction, CloseReason::Eof).await),
-            // There is no recipient left to give.
-            Err(_) => return Ok(()),
-        }
-    }
-    drain(conn, transaction).await?;
-    if !transaction.wanted {
-        return Ok(());
-    }
-    transaction.stage = Stage::Data;
-    loop {
-        let Chunk { octets, last } = source.chunk();
-        conn.policy.watch(Said::Body(octets.len() as u64));
-        if last {
-            transaction.handed_over = true;
-            let written = conn.link.end_body(octets).await;
-            let id = written_or(conn, transaction, written).await?;
-            transaction.open.push_back((id, Command::End));
-            return Ok(());
-        }
-        let written = conn.link.write_body(octets).await;
-        written_or(conn, transaction, written).await?;
-        advance(conn, source).await?;
-    }
-}
-
-/// BDATs (RFC 3030 §2). A short message leaves together with the envelope, where the server offers
-/// PIPELINING; a long one waits until somebody wants it, and each chunk for the reply to the one
-/// before.
-async fn send_chunks<S: Stream, R: Runtime, B: Body>(
-    conn: &mut Connection<S, R>,
-    transaction: &mut Transaction,
-    source: &mut Source<B>,
-    eight_bit: bool,
-) -> Result<(), Failure> {
-    let Chunk { octets, last } = source.chunk();
-    let mut at_once = last && octets.len() <= UNASKED;
-    if !at_once {
-        drain(conn, transaction).await?;
-    }
-    let line_endings = conn.policy.machine.line_endings();
-    let mut encoder = Encoder::new(Framing::Chunked, line_endings, eight_bit);
-    loop {
-        let Chunk { octets, last } = source.chunk();
-        let mut rest = octets;
-        let mut ended = false;
-        while !ended && (last || !rest.is_empty()) {
-            let mut pieces = Vec::new();
-            let encoded = encode(&mut encoder, &mut rest, &mut pieces);
-            ended = last && rest.is_empty();
-            let encoded = match encoded {
-                Ok(()) if ended => encoder.clone().finish().map(|end| pieces.push(end)),
-                encoded => encoded,
-            };
-            if let Err(fault) = encoded {
-                // RSET undoes what went before, but for a message whose pieces are in doubt.
-                conn.link.machine().abort();
-                return Err(content(conn, Stage::Data, fault));
-            }
-            let size = pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
-            if size == 0 && !ended {
-                break;
-            }
-            let id = loop {
-                if transaction.is_over()
-                    || (transaction.open.is_empty() && transaction.accepted.is_empty())
-                {
-                    return Ok(());
-                }
-                transaction.handed_over = ended;
-                match conn.link.write_chunk(&pieces, ended).await {
-                    Err(LinkError::Misuse(Misuse::NotNow | Misuse::Full)) if at_once => {
-                        (at_once, transaction.handed_over) = (false, false);
-                        drain(conn, transaction).await?;
-                    }
-                    written => break written_or(conn, transaction, written).await?,
-                }
-            };
-            let end = if ended { " LAST" } else { "" };
-            conn.policy.watch(Said::Client(format_args!("BDAT {size}{end}")));
-            conn.policy.watch(Said::Body(size));
-            let command = if ended { Command::End } else { Command::Chunk };
-            transaction.open.push_back((id, command));
-            if !ended {
-                drain(conn, transaction).await?;
-                transaction.stage = Stage::Data;
-            }
-        }
-        if ended {
-            return Ok(());
-        }
-        advance(conn, source).await?;
-    }
-}
-
-/// Encodes from the front of `octets`, as far as `pieces` may grow.
-fn encode<'b>(
-    encoder: &mut Encoder,
-    octets: &mut &'b [u8],
-    pieces: &mut Vec<&'b [u8]>,
-) -> Result<(), smtp_proto::body::ContentFault> {
-    let mut some = [&[][..]; 64];
-    while !octets.is_empty() && pieces.len() < PIECES {
-        let n = encoder.encode(octets, &mut some)?;
-        pieces.extend_from_slice(&some[..n]);
-    }
-    Ok(())
-}
-
-/// The next chunk; a message that cannot be read to its end is given up.
-async fn advance<S: Stream, R: Runtime, B: Body>(
-    conn: &mut Connection<S, R>,
-    source: &mut Source<B>,
-) -> Result<(), Failure> {
-    if let Err(error) = source.advance().await {
-        conn.link.machine().abort();
-        return Err(conn.unreadable(Stage::Data, &error));
-    }
-    Ok(())
-}
-
 /// Takes what happens next into `transaction`; whether anything did, and it is not our move.
-async fn step<S: Stream, R: Runtime>(
+pub(crate) async fn step<S: Stream, R: Runtime>(
     conn: &mut Connection<S, R>,
     transaction: &mut Transaction,
 ) -> Result<bool, Failure> {
@@ -455,7 +312,7 @@ async fn step<S: Stream, R: Runtime>(
 }
 
 /// Waits until the next move is ours: every command has its reply, or will have none.
-async fn drain<S: Stream, R: Runtime>(
+pub(crate) async fn drain<S: Stream, R: Runtime>(
     conn: &mut Connection<S, R>,
     transaction: &mut Transaction,
 ) -> Result<(), Failure> {
@@ -464,29 +321,8 @@ async fn drain<S: Stream, R: Runtime>(
     Ok(())
 }
 
-/// What was written; or why not, in the server's own words if it has said any.
-async fn written_or<S: Stream, R: Runtime, T>(
-    conn: &mut Connection<S, R>,
-    transaction: &mut Transaction,
-    written: Result<T, LinkError>,
-) -> Result<T, Failure> {
-    let failure = match written {
-        Ok(value) => return Ok(value),
-        Err(LinkError::Closed(why)) => over(conn, transaction, why).await,
-        Err(LinkError::Misuse(Misuse::Content(fault))) => {
-            conn.link.machine().abort();
-            content(conn, Stage::Data, fault)
-        }
-        Err(error) => {
-            let broken = conn.broken(transaction.stage, error);
-            last_words(conn, transaction).await.unwrap_or(broken)
-        }
-    };
-    Err(failure)
-}
-
 /// The connection is over: what the server said last, or else why.
-async fn over<S: Stream, R: Runtime>(
+pub(crate) async fn over<S: Stream, R: Runtime>(
     conn: &mut Connection<S, R>,
     transaction: &mut Transaction,
     why: CloseReason,
@@ -496,7 +332,7 @@ async fn over<S: Stream, R: Runtime>(
 }
 
 /// The reply that the server closed the connection with, if it is still to be had.
-async fn last_words<S: Stream, R: Runtime>(
+pub(crate) async fn last_words<S: Stream, R: Runtime>(
     conn: &mut Connection<S, R>,
     transaction: &mut Transaction,
 ) -> Option<Failure> {
