@@ -7,7 +7,6 @@ use options::Options;
 use smtp_client::{
     Connection, Envelope, Failure, Outcome, Report, Status,
     driver::{Runtime, Stream},
-    mx::Routing,
     proto::wire::{ForwardPath, Host},
     resolve::{DnsConfig, Resolver},
 };
@@ -145,7 +144,7 @@ impl<'n, N: Net> Job<'n, N> {
         for (name, (host, places)) in domains {
             let host = host.ok_or("<postmaster> has no domain")?;
             let some = self.envelope.for_recipients(places.iter().copied()).ok_or("nobody")?;
-            let report = match Routing::default().next_hops(dns, &host, seed()).await {
+            let report = match self.options.routing().next_hops(dns, &host, seed()).await {
                 Err(none) => Report::failed(places.len(), &Failure::no_route(name, &none)),
                 Ok(hops) => {
                     let mut last = None;

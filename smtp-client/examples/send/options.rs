@@ -7,11 +7,12 @@ use smtp_client::{
         sasl::Login,
         tls::{ClientTls, Connector, Verify},
     },
+    mx::Routing,
     proto::{
         body::{Framing, LineEndings},
         client::{ClientConfig, Mode, Timeouts},
         ext::{BodyType, Notify, Ret},
-        wire::{HelloName, Mechanism},
+        wire::{Domain, HelloName, Mechanism},
     },
 };
 use std::{error::Error, fs, net::SocketAddr, path::PathBuf, time::Duration};
@@ -160,6 +161,12 @@ impl Options {
             BodyKind::EightBitMime => builder.content(BodyType::EightBitMime),
         });
         Ok(envelope.build()?)
+    }
+
+    /// How hosts are found: what the DNS says of this one is left out.
+    pub(crate) fn routing(&self) -> Routing {
+        let own_name = Domain::parse(&self.helo).ok().map(Domain::into_static);
+        Routing { own_names: own_name.into_iter().collect(), ..Routing::default() }
     }
 
     /// How to send to `host`, with or without a port.
