@@ -24,13 +24,13 @@ pub struct Finding {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "verdict", content = "detail", rename_all = "snake_case")]
 pub enum Verdict {
-    /// The server does what it must.
+    /// What is judged does what it must.
     Pass,
     /// It does not do what it should (SHOULD), or what is worth knowing.
     Warn(Finding),
     /// It breaks a requirement.
     Fail(Finding),
-    /// The requirement does not concern this server: it does not offer what it is about.
+    /// The requirement does not concern it: it does not do what this is about.
     NotApplicable(String),
     /// Something was missing to test it; says what.
     NotTested(String),

@@ -56,9 +56,9 @@ pub struct Requirement {
     /// not follow the letter; the strict profile grades by `level`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_level: Option<Level>,
-    /// When it concerns a server, such as `CHUNKING` or `always`.
+    /// When it concerns a server or a client, such as `CHUNKING` or `always`.
     pub applies: String,
-    /// What the tester needs from the server's operator.
+    /// What the tester needs from the operator: for a client, commands and placeholders.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<String>,
     /// What passes.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "who", content = "text", rename_all = "snake_case")]
 pub enum Line {
-    /// We sent these octets, control characters escaped.
+    /// The client sent these octets, control characters escaped.
     Client(String),
     /// The server sent this line, control characters escaped.
     Server(String),

@@ -2,8 +2,10 @@
 
 use super::sender::{Ended, Fixed, Manners, Need, Order, Running, Sender};
 use std::{
-    io,
+    fs::{self, File},
+    io::{self, Write},
     net::{SocketAddr, TcpListener},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -47,7 +49,7 @@ impl Sender for ByHand {
 
     fn start(&self, order: &Order<'_>) -> io::Result<Box<dyn Running>> {
         let file = std::env::temp_dir().join(format!("{}.eml", order.message.token));
-        std::fs::write(&file, order.message.eml())?;
+        File::create_new(&file)?.write_all(&order.message.eml())?;
         let how = match order.need {
             Need::Plain => "in clear",
             Need::StartTls => "with STARTTLS required",
@@ -73,7 +75,7 @@ impl Sender for ByHand {
 
 /// The client runs somewhere; when it ends is not known.
 struct Person {
-    file: std::path::PathBuf,
+    file: PathBuf,
 }
 
 impl Running for Person {
@@ -95,6 +97,6 @@ impl Running for Person {
 impl Drop for Person {
     fn drop(&mut self) {
         // Somebody may have taken it away.
-        drop(std::fs::remove_file(&self.file));
+        drop(fs::remove_file(&self.file));
     }
 }

@@ -41,7 +41,9 @@ const SLICE: Duration = Duration::from_millis(20);
 /// How long more commands are waited for before replies are sent in one segment.
 const MERGE: Duration = Duration::from_millis(40);
 /// For a handshake.
-const HANDSHAKE: Duration = Duration::from_secs(10);
+const HANDSHAKE: Duration = Duration::from_secs(5);
+/// How long a client may take to read what was said last.
+const GOODBYE: Duration = Duration::from_millis(200);
 
 /// What a session is served with.
 pub(super) struct Serving {
@@ -110,9 +112,7 @@ pub(super) fn serve(wire: Box<dyn Wire>, serving: Serving) -> Record {
     session.serving.transcript.push(Line::Note(note.into()));
     session.record.ending = ending;
     session.record.took = session.record.began.elapsed();
-    if let Some(wire) = &mut session.wire {
-        wire.finish();
-    }
+    session.leave();
     session.record.bodies.extend(session.chunks.take());
     session.record
 }
@@ -139,6 +139,25 @@ impl Session {
             self.keep_books(point, code, &line)?;
         }
         self.flush()
+    }
+
+    /// Closes. Octets that nobody has read would reset the connection, and take with them what was
+    /// said last: they are read, unless the connection is cut inside a message.
+    fn leave(&mut self) {
+        let whole = self.record.bodies.last().is_none_or(|body| body.complete);
+        let Some(wire) = &mut self.wire else { return };
+        wire.finish();
+        let until = Instant::now() + GOODBYE;
+        let mut buffer = [0; 16 << 10];
+        if !whole || self.record.ending != Ending::Server {
+            return;
+        }
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || !matches!(wire.receive(&mut buffer, left), Received::Octets(_)) {
+                break;
+            }
+        }
     }
 
     /// What an answer changes.
