@@ -217,6 +217,8 @@ pub(crate) struct Source<B> {
     body: B,
     /// Fillings since the start.
     fillings: u64,
+    /// What is sent in place of the body.
+    replaced: Option<Vec<u8>>,
 }
 
 /// What one reading of a message has shown.
@@ -244,13 +246,16 @@ impl From<io::Error> for Unreadable {
 impl<B: Body> Source<B> {
     pub(crate) async fn new(mut body: B) -> io::Result<Self> {
         poll_fn(|cx| body.poll_rewind(cx)).await?;
-        let mut source = Self { body, fillings: 0 };
+        let mut source = Self { body, fillings: 0, replaced: None };
         source.advance().await?;
         Ok(source)
     }
 
     pub(crate) fn chunk(&self) -> Chunk<'_> {
-        self.body.chunk()
+        match &self.replaced {
+            Some(octets) => Chunk { octets, last: true },
+            None => self.body.chunk(),
+        }
     }
 
     /// Goes on to the next chunk.
@@ -263,12 +268,14 @@ impl<B: Body> Source<B> {
     /// Whether it can be read from its start after it was read to its end: it can be rewound, or
     /// all of it is in the first chunk.
     pub(crate) fn can_repeat(&self) -> bool {
-        self.body.can_rewind() || (self.fillings == 1 && self.chunk().last)
+        self.replaced.is_some()
+            || self.body.can_rewind()
+            || (self.fillings == 1 && self.chunk().last)
     }
 
     /// Goes back to the first chunk.
     pub(crate) async fn restart(&mut self) -> io::Result<()> {
-        if self.fillings > 1 {
+        if self.fillings > 1 && self.replaced.is_none() {
             poll_fn(|cx| self.body.poll_rewind(cx)).await?;
             self.fillings = 0;
             self.advance().await?;
@@ -298,6 +305,39 @@ impl<B: Body> Source<B> {
         survey.size += encoder.finish().map_err(Unreadable::Content)?.len() as u64;
         self.restart().await?;
         Ok(Some(survey))
+    }
+
+    /// Reads what is to be read, with CRLF at each line's end; `None` if there are more octets than
+    /// `most`.
+    pub(crate) async fn read_to_end(
+        &mut self,
+        line_endings: LineEndings,
+        most: usize,
+    ) -> Result<Option<Vec<u8>>, Unreadable> {
+        let mut encoder = Encoder::new(Framing::Chunked, line_endings, true);
+        let mut message = Vec::new();
+        loop {
+            let Chunk { mut octets, last } = self.chunk();
+            let mut pieces = [&[][..]; 64];
+            while !octets.is_empty() && message.len() <= most {
+                let n = encoder.encode(&mut octets, &mut pieces).map_err(Unreadable::Content)?;
+                pieces[..n].iter().for_each(|piece| message.extend_from_slice(piece));
+            }
+            if message.len() > most {
+                return Ok(None);
+            }
+            if last {
+                break;
+            }
+            self.advance().await?;
+        }
+        message.extend_from_slice(encoder.finish().map_err(Unreadable::Content)?);
+        Ok(Some(message))
+    }
+
+    /// Puts another message in the place of this one.
+    pub(crate) fn replace(&mut self, message: Vec<u8>) {
+        self.replaced = Some(message);
     }
 }
 

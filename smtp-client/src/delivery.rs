@@ -6,6 +6,8 @@ use crate::{
     envelope::Envelope,
     mx,
     outcome::{Cause, Failure, Outcome, Stage},
+    policy::EightBit,
+    seven_bit::{self, Obstacle},
     transaction::{self, Transaction},
 };
 use smtp_driver::{Runtime, Stream};
@@ -114,6 +116,20 @@ async fn plan<S: Stream, R: Runtime, B: Body>(
 
     let survey = survey(conn, envelope, source).await?;
     mail.size = mail.size.or(survey.map(|survey| survey.size));
+    mail.body = match (envelope.content(), survey) {
+        (Some(content), _) => content,
+        (None, Some(survey)) if survey.eight_bit => BodyType::EightBitMime,
+        (None, Some(_)) => BodyType::SevenBit,
+        // Nobody has looked: as much as can be sent.
+        (None, None) if offered.eight_bit_mime || conn.policy.eight_bit == EightBit::Convert => {
+            BodyType::EightBitMime
+        }
+        (None, None) => BodyType::SevenBit,
+    };
+    if mail.body == BodyType::EightBitMime && !offered.eight_bit_mime {
+        mail.size = Some(to_seven_bit(conn, source).await?);
+        mail.body = BodyType::SevenBit;
+    }
     if let (Some(size), Some(most)) = (mail.size, offered.max_size)
         && size > most
     {
@@ -121,19 +137,6 @@ async fn plan<S: Stream, R: Runtime, B: Body>(
         return Err(refused(conn, EnhancedCode::permanent(3, 4), &text));
     }
     mail.size = mail.size.filter(|_| offered.size);
-
-    mail.body = match (envelope.content(), survey) {
-        (Some(content), _) => content,
-        (None, Some(survey)) if survey.eight_bit => BodyType::EightBitMime,
-        (None, Some(_)) => BodyType::SevenBit,
-        // Nobody has looked: as much as the server takes.
-        (None, None) if offered.eight_bit_mime => BodyType::EightBitMime,
-        (None, None) => BodyType::SevenBit,
-    };
-    if mail.body == BodyType::EightBitMime && !offered.eight_bit_mime {
-        let text = "the message has 8-bit octets, which the server does not take";
-        return Err(refused(conn, EnhancedCode::permanent(6, 3), text));
-    }
 
     // RFC 3461 §5.2.2: the message goes without them, and who owes the notices is in the report.
     if !offered.dsn {
@@ -193,10 +196,38 @@ async fn survey<S: Stream, R: Runtime, B: Body>(
     if envelope.mail().size.is_some() && envelope.content().is_some() {
         return Ok(None);
     }
-    match source.survey(conn.policy.machine.line_endings()).await {
-        Ok(survey) => Ok(survey),
-        Err(Unreadable::Io(error)) => Err(conn.unreadable(Stage::Prepare, &error)),
-        Err(Unreadable::Content(fault)) => Err(content(conn, Stage::Prepare, fault)),
+    let survey = source.survey(conn.policy.machine.line_endings()).await;
+    survey.map_err(|why| unreadable(conn, why))
+}
+
+/// Puts the message in 7-bit octets in its own place, if the policy wants that (RFC 6152 §3); says
+/// how many they are.
+async fn to_seven_bit<S: Stream, R: Runtime, B: Body>(
+    conn: &Connection<S, R>,
+    source: &mut Source<B>,
+) -> Result<u64, Failure> {
+    if conn.policy.eight_bit == EightBit::Refuse {
+        let text = "the message has 8-bit octets, which the server does not take";
+        return Err(refused(conn, EnhancedCode::permanent(6, 3), text));
+    }
+    let read = source.read_to_end(conn.policy.machine.line_endings(), seven_bit::MAX_SIZE).await;
+    let message = read.map_err(|why| unreadable(conn, why))?.ok_or(Obstacle::TooLarge);
+    let converted =
+        message.and_then(|message| seven_bit::convert(&message)).map_err(|obstacle| {
+            let text = format!(
+                "the server takes no 8-bit octets, and the message cannot be converted: {obstacle}"
+            );
+            refused(conn, obstacle.enhanced(), &text)
+        })?;
+    let size = converted.len() as u64;
+    source.replace(converted);
+    Ok(size)
+}
+
+fn unreadable<S: Stream, R: Runtime>(conn: &Connection<S, R>, why: Unreadable) -> Failure {
+    match why {
+        Unreadable::Io(error) => conn.unreadable(Stage::Prepare, &error),
+        Unreadable::Content(fault) => content(conn, Stage::Prepare, fault),
     }
 }
 

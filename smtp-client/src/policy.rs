@@ -27,6 +27,8 @@ pub struct Policy {
     pub danger_login_unprotected: bool,
     /// How the octets of a message are sent: by DATA, or by BDAT (RFC 3030) where that is offered.
     pub framing: Framing,
+    /// What becomes of a message of 8-bit octets where the server takes none.
+    pub eight_bit: EightBit,
     /// SMTP or LMTP, timers, bounds, line endings.
     pub machine: Arc<ClientConfig>,
     /// Receive buffers, shared by all connections that are given the same pool.
@@ -46,6 +48,7 @@ impl Policy {
             mechanism: None,
             danger_login_unprotected: false,
             framing: Framing::Dot,
+            eight_bit: EightBit::Refuse,
             machine: Arc::new(ClientConfig::default()),
             buffers: Pool::default(),
             watch: None,
@@ -73,6 +76,22 @@ pub enum Tls {
     Required(Connector),
     /// From the first octet, as on port 465 (RFC 8314 §3.3).
     Implicit(Connector),
+}
+
+/// What becomes of a message that has 8-bit octets, or may have, where 8BITMIME is not offered (RFC
+/// 6152 §3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EightBit {
+    /// It fails, 5.6.3.
+    #[default]
+    Refuse,
+    /// It is converted, as [`seven_bit`](crate::seven_bit) says; fails, 5.6.3, if it cannot be. It
+    /// is held in memory for that, up to [`MAX_SIZE`](crate::seven_bit::MAX_SIZE). So is one that
+    /// can be read only once and whose content the envelope does not declare.
+    ///
+    /// A DKIM signature does not survive it.
+    Convert,
 }
 
 /// Watches what is said on a connection. Passwords are not in it, nor the octets of messages.
