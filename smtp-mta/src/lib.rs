@@ -16,6 +16,7 @@ pub mod log;
 pub mod maildir;
 pub mod message_id;
 pub mod policy;
+pub mod queue;
 pub mod server;
 pub mod session;
 pub mod spool;

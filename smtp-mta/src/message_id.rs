@@ -30,6 +30,20 @@ impl MessageId {
         UNIX_EPOCH + Duration::from_millis(self.millis)
     }
 
+    /// Reads what [`Display`](fmt::Display) writes, and nothing else.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() != Self::LEN {
+            return None;
+        }
+        let number = text.bytes().try_fold(0_u128, |number, byte| {
+            let digit = DIGITS.iter().position(|digit| *digit == byte)?;
+            Some(number << 5 | digit as u128)
+        })?;
+        let millis = (number >> 64) as u64;
+        let (run, count) = ((number >> 32) as u32, number as u32);
+        (millis < 1 << 48).then_some(Self { millis, run, count })
+    }
+
     /// Whether `text` has the form of one.
     pub fn is_one(text: &str) -> bool {
         text.len() == Self::LEN && text.bytes().all(|b| DIGITS.contains(&b))
@@ -103,6 +117,19 @@ mod tests {
             MessageId { millis: 0, run: 0, count: 33 }.to_string(),
             "00000000000000000000011"
         );
+    }
+
+    #[test]
+    fn an_id_is_read_back_and_nothing_else_is() {
+        let last = MessageId { millis: (1 << 48) - 1, run: u32::MAX, count: u32::MAX };
+        for id in [last, MessageIds::new().unwrap().next()] {
+            assert_eq!(MessageId::parse(&id.to_string()), Some(id));
+        }
+        let beyond = "80000000000000000000000";
+        assert_eq!(last.to_string(), "3zzzzzzzzzzzzzzzzzzzzzz");
+        for text in ["", "1", "0000000000000000000000i", "0000000000000000000000é", beyond] {
+            assert_eq!(MessageId::parse(text), None, "{text:?}");
+        }
     }
 
     #[test]
