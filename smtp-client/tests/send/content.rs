@@ -8,6 +8,7 @@ use smtp_client::{
         client::ClientConfig,
         ext::{BodyType, Notify, Ret},
     },
+    runtime::tokio::Reader,
 };
 use std::{
     io,
@@ -188,6 +189,25 @@ fn a_message_that_is_gone_is_not_sent_in_part() {
     let to = envelope(&["b@example.test"]).build().unwrap();
     let mut body = Once::new(&[Ok("start\r\n")]);
     assert!(body.poll_fill(&mut Context::from_waker(std::task::Waker::noop())).is_ready());
+    let (told, _) = send(&nothing(&[]), policy(), &to, &mut body);
+    assert!(told[0].starts_with("delayed before MAIL: 451 4.3.0 "), "{told:?}");
+}
+
+#[test]
+fn a_reader_has_another_attempt_as_long_as_nothing_of_it_is_gone() {
+    let message = "0123456789abcd\r\n".repeat(10_000);
+    let mut body = Reader::new(message.as_bytes());
+    let to = envelope(&["b@example.test"]).content(BodyType::SevenBit).build().unwrap();
+    let refused = welcome(&[])
+        + "C: MAIL FROM:<a@example.test>
+        S: 451 later
+        C: QUIT
+        S: 221 bye";
+    assert_eq!(send(&refused, policy(), &to, &mut body).0, ["delayed MAIL: 451 later"]);
+    let script = transaction(&[], "FROM:<a@example.test>", &["TO:<b@example.test>"]);
+    let (told, heard) = send(&script, policy(), &to, &mut body);
+    assert_eq!(told, [TAKEN]);
+    assert_eq!(heard.messages, [(message.clone() + ".\r\n").into_bytes()]);
     let (told, _) = send(&nothing(&[]), policy(), &to, &mut body);
     assert!(told[0].starts_with("delayed before MAIL: 451 4.3.0 "), "{told:?}");
 }
