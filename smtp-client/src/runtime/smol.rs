@@ -8,7 +8,9 @@ pub use dns::DnsRuntime;
 /// Sockets and timers.
 pub use smtp_server_smol::{Smol, SmolStream};
 
+use crate::connect::{Connect, Endpoint};
 use smol::Async;
+use smtp_driver::Stream;
 use std::{
     io,
     net::{SocketAddr, TcpStream},
@@ -34,4 +36,15 @@ pub async fn connect(address: SocketAddr) -> io::Result<SmolStream<TcpStream>> {
 /// Those of the socket.
 pub async fn connect_unix(path: impl AsRef<Path>) -> io::Result<SmolStream<UnixStream>> {
     Async::<UnixStream>::connect(path).await.map(Into::into)
+}
+
+impl Connect for Smol {
+    type Stream = Box<dyn Stream>;
+
+    async fn connect(&self, endpoint: &Endpoint) -> io::Result<Self::Stream> {
+        Ok(match endpoint {
+            Endpoint::Tcp(address) => Box::new(connect(*address).await?),
+            Endpoint::Unix(path) => Box::new(connect_unix(path).await?),
+        })
+    }
 }

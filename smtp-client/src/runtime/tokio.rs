@@ -8,6 +8,8 @@ pub use hickory_resolver::net::runtime::TokioRuntimeProvider as DnsRuntime;
 /// Sockets and timers.
 pub use smtp_server_tokio::{Tokio, TokioStream};
 
+use crate::connect::{Connect, Endpoint};
+use smtp_driver::Stream;
 use std::{io, net::SocketAddr, path::Path};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -29,4 +31,15 @@ pub async fn connect(address: SocketAddr) -> io::Result<TokioStream<TcpStream>> 
 /// Those of the socket.
 pub async fn connect_unix(path: impl AsRef<Path>) -> io::Result<TokioStream<UnixStream>> {
     UnixStream::connect(path).await.map(Into::into)
+}
+
+impl Connect for Tokio {
+    type Stream = Box<dyn Stream>;
+
+    async fn connect(&self, endpoint: &Endpoint) -> io::Result<Self::Stream> {
+        Ok(match endpoint {
+            Endpoint::Tcp(address) => Box::new(connect(*address).await?),
+            Endpoint::Unix(path) => Box::new(connect_unix(path).await?),
+        })
+    }
 }
