@@ -55,6 +55,8 @@ pub struct Connection<S, R: Runtime> {
     pub(crate) mechanism: Option<Mechanism<'static>>,
     /// Transactions since EHLO; LIMITS MAILMAX counts them (RFC 9422 §3.1).
     pub(crate) transactions: u32,
+    /// The server has said that it takes no more.
+    pub(crate) exhausted: bool,
     /// A message is on its way; after a send that was dropped, for ever.
     sending: bool,
 }
@@ -80,7 +82,16 @@ impl<S: Stream, R: Runtime> Connection<S, R> {
 
     pub(crate) fn new(link: ClientLink<S, R>, host: Arc<str>, policy: Arc<Policy>) -> Self {
         let (tls, mechanism) = (None, None);
-        Self { link, policy, host, tls, mechanism, transactions: 0, sending: false }
+        Self {
+            link,
+            policy,
+            host,
+            tls,
+            mechanism,
+            transactions: 0,
+            exhausted: false,
+            sending: false,
+        }
     }
 
     /// Sends a message to the recipients of `envelope`, in as many transactions as the server's
@@ -141,7 +152,8 @@ impl<S: Stream, R: Runtime> Connection<S, R> {
     }
 
     /// Whether another message can be sent: nothing is on its way, nothing was left half done, and
-    /// the server takes another transaction (LIMITS MAILMAX, RFC 9422 §3.1).
+    /// the server takes another transaction: LIMITS MAILMAX (RFC 9422 §3.1) is not reached, and no
+    /// MAIL was refused as one too many.
     #[must_use]
     pub fn is_reusable(&self) -> bool {
         !self.sending && self.link.is_reusable() && self.has_transactions_left()
@@ -195,7 +207,8 @@ impl<S: Stream, R: Runtime> Connection<S, R> {
     }
 
     pub(crate) fn has_transactions_left(&self) -> bool {
-        self.capabilities().max_transactions.is_none_or(|most| self.transactions < most)
+        let most = self.capabilities().max_transactions;
+        !self.exhausted && most.is_none_or(|most| self.transactions < most)
     }
 
     /// Gives a command to the machine, and shows it.

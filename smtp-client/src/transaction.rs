@@ -161,6 +161,8 @@ impl Transaction {
         let Some((_, command)) = self.take(id) else { return };
         let (yes, failed) = (matches!(reply.code(), 200..300), command.stage());
         match command {
+            // Without a sender, "bad sequence" is all that a server says of the commands behind it.
+            Command::Rcpt(_) | Command::Data | Command::End if self.is_without_sender() => {}
             Command::Rcpt(place) => {
                 let failure = || Failure::server(failed, reply.clone(), host);
                 self.slots[place].state = match yes {
@@ -213,6 +215,18 @@ impl Transaction {
         None
     }
 
+    /// Whether MAIL was refused.
+    fn is_without_sender(&self) -> bool {
+        self.failure.as_ref().is_some_and(|failure| failure.stage == Stage::Mail)
+    }
+
+    /// Whether the server takes no more transactions on this connection: it says so of MAIL
+    /// (RFC 3463 §3.6, X.5.3).
+    fn was_one_too_many(&self) -> bool {
+        let code = |failure: &Failure| (failure.enhanced().subject(), failure.enhanced().detail());
+        self.is_without_sender() && self.failure.as_ref().map(code) == Some((5, 3))
+    }
+
     /// Whether no message is to be sent any more.
     pub(crate) fn is_over(&self) -> bool {
         self.failure.is_some() || (self.open.is_empty() && self.accepted.is_empty())
@@ -246,7 +260,8 @@ pub(crate) async fn run<S: Stream, R: Runtime, B: Body>(
         _ => message::send_data(conn, transaction, source).await?,
     }
     drain(conn, transaction).await?;
-    if !conn.link.is_reusable() {
+    conn.exhausted |= transaction.was_one_too_many();
+    if !conn.exhausted && !conn.link.is_reusable() {
         // Refused half-way. Whether this works concerns no recipient.
         if let Ok(id) =
             conn.give(Stage::Mail, |conn| conn.link.machine().rset(), format_args!("RSET"))

@@ -133,6 +133,29 @@ fn limits_that_are_announced_are_kept() {
 }
 
 #[test]
+fn a_message_that_is_one_too_many_is_tried_again_on_another_connection() {
+    let script = welcome(&["PIPELINING"])
+        + "C: MAIL FROM:<a@example.test>
+        C: RCPT TO:<b@example.test>
+        C: DATA
+        S: 452 4.5.3 too many messages
+        S: 503 5.5.1 no sender
+        S: 503 5.5.1 no sender
+        C: QUIT
+        S: 221 bye";
+    let to = envelope(&["b@example.test"]).build().unwrap();
+    let (world, opened) = open(&script, policy());
+    let mut connection = opened.unwrap();
+    world.runtime.run_until(async {
+        let report = connection.send(&to, MESSAGE).await;
+        assert_eq!(lines(&report), ["delayed MAIL: 452 4.5.3 too many messages"]);
+        assert!(!connection.is_reusable());
+        connection.quit().await;
+    });
+    world.heard();
+}
+
+#[test]
 fn a_thousand_recipients_pass_the_bounds_of_the_machine() {
     let names: Vec<String> = (0..3_000).map(|n| format!("user{n}@example.test")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();

@@ -103,15 +103,32 @@ fn a_refused_sender_is_everybodys_failure() {
         ("550 5.7.1 not you", "failed MAIL: 550 5.7.1 not you"),
         ("451 4.3.0 later", "delayed MAIL: 451 4.3.0 later"),
     ] {
-        let script = spaced(&format!(
+        let spaced = spaced(&format!(
             "C: MAIL FROM:<a@example.test>
             S: {reply}
             C: QUIT
             S: 221 bye"
         ));
-        let to = envelope(&["b@example.test", "c@example.test"]).build().unwrap();
-        let (told, _) = send(&script, policy(), &to, MESSAGE);
-        assert_eq!(told, [want, want]);
+        let grouped = welcome(&["PIPELINING"])
+            + &format!(
+                "C: MAIL FROM:<a@example.test>
+                C: RCPT TO:<b@example.test>
+                C: RCPT TO:<c@example.test>
+                C: DATA
+                S: {reply}
+                S: 503 5.5.1 no sender
+                S: 503 5.5.1 no sender
+                S: 503 5.5.1 no sender
+                C: RSET
+                S: 250 ok
+                C: QUIT
+                S: 221 bye"
+            );
+        for script in [spaced, grouped] {
+            let to = envelope(&["b@example.test", "c@example.test"]).build().unwrap();
+            let (told, _) = send(&script, policy(), &to, MESSAGE);
+            assert_eq!(told, [want, want]);
+        }
     }
 }
 
