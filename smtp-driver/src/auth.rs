@@ -6,7 +6,7 @@ use crate::{
     link::Link,
     recv_buffer::Ahead,
     runtime::Runtime,
-    sasl::{Checked, Exchange, Progress},
+    sasl::{Checked, Exchange, Identity, Progress},
     service::Service,
     stream::Stream,
     talk::Talk,
@@ -59,47 +59,69 @@ impl<H: Handler> Talk<H> {
         link: &mut Link<'_, S, R>,
         service: &Service,
         ahead: &mut Ahead<'_>,
-        exchange: Box<Exchange>,
+        mut exchange: Box<Exchange>,
         progress: Progress,
         pending: Pending<op::Auth>,
     ) -> io::Result<()> {
         let asked = link.now();
-        let (identity, password) = match progress {
-            Progress::Challenge(challenge) => {
+        let credentials = service.passwords();
+        let step = match (progress, credentials) {
+            (Progress::Challenge(challenge), _) => Some(Next::Challenge(challenge)),
+            (Progress::Malformed, _) => Some(Next::End(Checked::Wrong, None)),
+            (Progress::Done(identity), _) => Some(Next::End(Checked::Right, Some(identity))),
+            (_, None) => Some(Next::End(Checked::Unavailable, None)),
+            (Progress::Check(identity, password), Some(credentials)) => {
+                let checked = {
+                    let mut check = credentials.check(&self.peer, &identity, password.expose());
+                    decide(link, ahead, &pending, check.as_mut()).await?
+                };
+                checked.map(|checked| Next::End(checked, Some(identity)))
+            }
+            (Progress::Keys(name), Some(credentials)) => {
+                let keys = decide(link, ahead, &pending, credentials.keys(&name).as_mut()).await?;
+                keys.map(|keys| match keys.and_then(|keys| exchange.offer(keys)) {
+                    Some(challenge) => Next::Challenge(challenge),
+                    None => Next::End(Checked::Unavailable, None),
+                })
+            }
+            (Progress::Proof(identity, right, last), Some(credentials)) => {
+                let mut proved = credentials.proved(&self.peer, &identity, right);
+                let checked = decide(link, ahead, &pending, proved.as_mut()).await?;
+                checked.map(|checked| match checked {
+                    Checked::Right if right => Next::Challenge(last),
+                    Checked::Right => Next::End(Checked::Wrong, None),
+                    checked => Next::End(checked, None),
+                })
+            }
+        };
+        let replied = match step {
+            // The machine has answered by itself.
+            None => return Ok(()),
+            Some(Next::Challenge(challenge)) => {
                 if link.conn.challenge(pending, &challenge).is_ok() {
                     self.exchange = Some(exchange);
                 }
                 return Ok(());
             }
-            Progress::Malformed => {
-                let refused = link.conn.refuse(pending, &Refused::AUTH_FAILED);
-                self.replied(link, asked, refused.map(|()| 535));
-                return Ok(());
-            }
-            Progress::Check(identity, password) => (identity, password),
-        };
-        let checked = match service.passwords() {
-            None => Some(Checked::Unavailable),
-            Some(credentials) => {
-                let mut check = credentials.check(&identity, password.expose());
-                decide(link, ahead, &pending, check.as_mut()).await?
-            }
-        };
-        let replied = match checked {
-            None => return Ok(()),
-            Some(Checked::Right) => {
+            Some(Next::End(Checked::Right, Some(identity))) => {
                 let accepted = link.conn.accept(pending);
                 if accepted.is_ok() {
                     self.handler.authenticated(link.conn.session(), &identity);
                 }
                 accepted.map(|()| 235)
             }
-            Some(Checked::Wrong) => link.conn.refuse(pending, &Refused::AUTH_FAILED).map(|()| 535),
-            Some(Checked::Unavailable) => {
+            Some(Next::End(Checked::Unavailable, _)) => {
                 link.conn.refuse(pending, &Refused::AUTH_TRY_LATER).map(|()| 454)
             }
+            Some(Next::End(..)) => link.conn.refuse(pending, &Refused::AUTH_FAILED).map(|()| 535),
         };
         self.replied(link, asked, replied);
         Ok(())
     }
+}
+
+/// What follows a step of an exchange.
+enum Next {
+    Challenge(Vec<u8>),
+    End(Checked, Option<Identity>),
 }

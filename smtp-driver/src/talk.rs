@@ -23,7 +23,7 @@ const PIECES: usize = 16;
 /// The handler, and what the driver keeps for it.
 pub(crate) struct Talk<H: Handler> {
     pub(crate) handler: H,
-    peer: Peer,
+    pub(crate) peer: Peer,
     envelope: Option<Envelope<H::Recipient>>,
     /// An AUTH exchange under way.
     pub(crate) exchange: Option<Box<Exchange>>,

@@ -7,7 +7,7 @@
 
 use smtp_driver::{
     Acceptor, Envelope, Handler, Peer, Service, Verdict,
-    sasl::{Checked, Credentials, Identity},
+    sasl::{Answer, Checked, Credentials, Identity},
 };
 use smtp_proto::{
     ext::Extensions,
@@ -15,7 +15,7 @@ use smtp_proto::{
     wire::{Host, Mechanism, Rcpt, Refused},
 };
 use smtp_server_smol::{Server, Smol, TcpListener};
-use std::{env, error::Error, future::Future, mem, pin::Pin, sync::Arc};
+use std::{env, error::Error, mem, sync::Arc};
 use testkit::mailbox::Mailbox;
 
 struct OneUser {
@@ -26,9 +26,10 @@ struct OneUser {
 impl Credentials for OneUser {
     fn check<'a>(
         &'a self,
+        _: &'a Peer,
         identity: &'a Identity,
         password: &'a str,
-    ) -> Pin<Box<dyn Future<Output = Checked> + Send + 'a>> {
+    ) -> Answer<'a, Checked> {
         let right = identity.authentication_id == self.name
             && ["", &self.name].contains(&&*identity.authorization_id)
             && password == self.password;

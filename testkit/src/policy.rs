@@ -9,7 +9,7 @@
 use crate::lock;
 use smtp_driver::{
     Envelope, Handler, NewHandler, Peer, Verdict,
-    sasl::{Checked, Credentials, Identity},
+    sasl::{Answer, Checked, Credentials, Identity},
 };
 use smtp_proto::{
     server::{Aborted, Session},
@@ -124,9 +124,10 @@ impl NewHandler for Policy {
 impl Credentials for Policy {
     fn check<'a>(
         &'a self,
+        _: &'a Peer,
         identity: &'a Identity,
         password: &'a str,
-    ) -> Pin<Box<dyn Future<Output = Checked> + Send + 'a>> {
+    ) -> Answer<'a, Checked> {
         let right = self.password_is_right(&identity.authentication_id, password)
             && [&*identity.authentication_id, ""].contains(&&*identity.authorization_id);
         Box::pin(async move { if right { Checked::Right } else { Checked::Wrong } })

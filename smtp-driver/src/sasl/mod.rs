@@ -1,14 +1,17 @@
 //! AUTH (RFC 4954): SASL exchanges by rsasl, but for SCRAM.
 //!
-//! Server: [`Credentials`] checks what a client brought. Client: a [`Login`] is what it brings, a
+//! Server: [`Credentials`] checks what a client brought, for SCRAM by [`ScramKeys`]. Client: a [`Login`] is what it brings, a
 //! [`ClientExchange`] how.
 
 mod client;
+mod keys;
 mod scram;
+mod scram_server;
 mod server;
 
 pub use client::{ClientExchange, Login};
-pub use server::{Checked, Credentials, Identity};
+pub use keys::ScramKeys;
+pub use server::{Answer, Checked, Credentials, Identity};
 pub(crate) use server::{Exchange, Progress};
 
 /// Why an exchange cannot go on. After it, cancel the exchange, or close the connection if the

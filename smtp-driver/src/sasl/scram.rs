@@ -128,18 +128,18 @@ impl Scram {
     }
 }
 
-fn key(octets: &[u8]) -> hmac::Key {
+pub(super) fn key(octets: &[u8]) -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, octets)
 }
 
 /// SASLprep (RFC 4013), which makes the same octets of a text however it was typed (§2.2).
-fn prepare(text: &str) -> Result<String, SaslError> {
+pub(super) fn prepare(text: &str) -> Result<String, SaslError> {
     let prepared = stringprep::saslprep(text).map_err(|_| SaslError::Unsendable)?;
     if prepared.is_empty() { Err(SaslError::Unsendable) } else { Ok(prepared.into_owned()) }
 }
 
 /// §7: `attr-val = ALPHA "=" value`, with commas between them.
-fn attributes(message: &str) -> Result<impl Iterator<Item = (&str, &str)>, SaslError> {
+pub(super) fn attributes(message: &str) -> Result<impl Iterator<Item = (&str, &str)>, SaslError> {
     let pair = |attribute| {
         str::split_once(attribute, '=')
             .filter(|(name, _)| name.len() == 1 && name.as_bytes()[0].is_ascii_alphabetic())

@@ -1,5 +1,8 @@
-//! The server's side: the exchange by rsasl, passwords by one trait (RFC 4954, RFC 4616).
+//! The server's side: the exchange, and one trait for all that it needs to know of passwords
+//! (RFC 4954, RFC 4616, RFC 5802).
 
+use super::{ScramKeys, scram_server::ScramServer};
+use crate::handler::Peer;
 use rsasl::{
     callback::{Context, SessionCallback, SessionData},
     config::SASLConfig,
@@ -22,6 +25,14 @@ pub struct Identity {
     pub authorization_id: String,
 }
 
+impl Identity {
+    /// Whether it acts as the one that it authenticated as.
+    #[must_use]
+    pub fn acts_as_itself(&self) -> bool {
+        ["", &self.authentication_id].contains(&&*self.authorization_id)
+    }
+}
+
 /// What a credential check found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checked {
@@ -33,17 +44,43 @@ pub enum Checked {
     Unavailable,
 }
 
+/// What a method of [`Credentials`] finds out.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
 /// Where passwords are checked.
+///
+/// Take as long for an unknown user as for a wrong password: the replies are equal, only the time
+/// could tell them apart. An answer may wait before it comes, to slow down a `peer` that guesses.
 pub trait Credentials: Send + Sync + 'static {
-    /// Whether `password` is that of `identity`, and the identity may act as it wants.
-    ///
-    /// Take as long for an unknown user as for a wrong password: the replies are equal, only the
-    /// time could tell them apart.
+    /// PLAIN and LOGIN: whether `password` is that of `identity`, and the identity may act as it
+    /// wants.
     fn check<'a>(
         &'a self,
+        peer: &'a Peer,
         identity: &'a Identity,
         password: &'a str,
-    ) -> Pin<Box<dyn Future<Output = Checked> + Send + 'a>>;
+    ) -> Answer<'a, Checked>;
+
+    /// SCRAM-SHA-256: the keys of the user `name`, as SASLprep (RFC 4013) writes it;
+    /// [`ScramKeys::unknown`] if there is none, `None` if that cannot be found out now.
+    fn keys<'a>(&'a self, name: &'a str) -> Answer<'a, Option<ScramKeys>> {
+        let _ = name;
+        Box::pin(async { None })
+    }
+
+    /// SCRAM-SHA-256: the proof that `identity` gave by its keys was right, or not. It is yours to
+    /// say whether it may act as it wants, and to count failures; a wrong proof is never
+    /// [`Checked::Right`].
+    fn proved<'a>(
+        &'a self,
+        peer: &'a Peer,
+        identity: &'a Identity,
+        right: bool,
+    ) -> Answer<'a, Checked> {
+        let _ = peer;
+        let right = right && identity.acts_as_itself();
+        Box::pin(async move { if right { Checked::Right } else { Checked::Wrong } })
+    }
 }
 
 /// The implementations that may be asked for, and no other that rsasl was built with.
@@ -53,11 +90,9 @@ static IMPLEMENTATIONS: [Implementation; 2] = [mechanisms::plain::PLAIN, mechani
 const LOGIN_PROMPTS: [&[u8]; 2] = [b"Username:", b"Password:"];
 
 /// An AUTH exchange under way.
-pub(crate) struct Exchange {
-    session: Session<Captured>,
-    /// What to say instead of rsasl's own challenges, by their number.
-    prompts: &'static [&'static [u8]],
-    steps: usize,
+pub(crate) enum Exchange {
+    Password(PasswordExchange),
+    Scram(ScramExchange),
 }
 
 /// What a step of an exchange leads to.
@@ -66,6 +101,12 @@ pub(crate) enum Progress {
     Challenge(Vec<u8>),
     /// The peer has given a name and a password: check them.
     Check(Identity, Secret<String>),
+    /// SCRAM: find the keys of this name and [`offer`](Exchange::offer) them.
+    Keys(String),
+    /// SCRAM: the peer has given a proof, right or not; send this if it may log in.
+    Proof(Identity, bool, Vec<u8>),
+    /// The peer has heard all, and is who it said.
+    Done(Identity),
     /// What the peer said is not of the mechanism.
     Malformed,
 }
@@ -73,11 +114,88 @@ pub(crate) enum Progress {
 impl Exchange {
     /// Begins an exchange; `None` if the mechanism is not supported.
     pub(crate) fn new(mechanism: &Mechanism<'_>) -> Option<Self> {
-        let (name, prompts): (&[u8], &[&[u8]]) = match mechanism {
-            it if *it == Mechanism::PLAIN => (b"PLAIN", &[]),
-            it if *it == Mechanism::LOGIN => (b"LOGIN", &LOGIN_PROMPTS),
-            _ => return None,
-        };
+        match mechanism {
+            it if *it == Mechanism::PLAIN => {
+                PasswordExchange::new(b"PLAIN", &[]).map(Self::Password)
+            }
+            it if *it == Mechanism::LOGIN => {
+                PasswordExchange::new(b"LOGIN", &LOGIN_PROMPTS).map(Self::Password)
+            }
+            it if it.as_str() == "SCRAM-SHA-256" => Some(Self::Scram(ScramExchange::Begun)),
+            _ => None,
+        }
+    }
+
+    /// Takes the initial response of the AUTH command, decoded.
+    pub(crate) fn begin(&mut self, initial: Option<&[u8]>) -> Progress {
+        match (self, initial) {
+            (Self::Password(exchange), initial) => exchange.begin(initial),
+            (Self::Scram(_), None) => Progress::Challenge(Vec::new()),
+            (Self::Scram(exchange), Some(initial)) => exchange.respond(initial),
+        }
+    }
+
+    /// Takes an answer to a challenge, decoded.
+    pub(crate) fn respond(&mut self, response: &[u8]) -> Progress {
+        match self {
+            Self::Password(exchange) => exchange.step(Some(response)),
+            Self::Scram(exchange) => exchange.respond(response),
+        }
+    }
+
+    /// The challenge with what the peer has to know of its keys; `None` if there is none now.
+    pub(crate) fn offer(&mut self, keys: ScramKeys) -> Option<Vec<u8>> {
+        match self {
+            Self::Scram(ScramExchange::Named(scram)) => scram.offer(keys).map(String::into_bytes),
+            _ => None,
+        }
+    }
+}
+
+/// SCRAM-SHA-256, which SMTP lets end with a challenge: 235 has no room for what the server proves
+/// (RFC 4954 §4), so the client answers it with an empty line.
+pub(crate) enum ScramExchange {
+    Begun,
+    Named(Box<ScramServer>),
+    Proved(Identity),
+}
+
+impl ScramExchange {
+    fn respond(&mut self, response: &[u8]) -> Progress {
+        match self {
+            Self::Begun => {
+                let Some(scram) = ScramServer::first(response) else { return Progress::Malformed };
+                let name = scram.identity().authentication_id.clone();
+                *self = Self::Named(Box::new(scram));
+                Progress::Keys(name)
+            }
+            Self::Named(scram) => {
+                let Some((right, last)) = scram.verify(response) else {
+                    return Progress::Malformed;
+                };
+                let identity = scram.identity().clone();
+                *self = match right {
+                    true => Self::Proved(identity.clone()),
+                    false => Self::Begun,
+                };
+                Progress::Proof(identity, right, last.into_bytes())
+            }
+            Self::Proved(identity) if response.is_empty() => Progress::Done(identity.clone()),
+            Self::Proved(_) => Progress::Malformed,
+        }
+    }
+}
+
+/// PLAIN or LOGIN, by rsasl.
+pub(crate) struct PasswordExchange {
+    session: Session<Captured>,
+    /// What to say instead of rsasl's own challenges, by their number.
+    prompts: &'static [&'static [u8]],
+    steps: usize,
+}
+
+impl PasswordExchange {
+    fn new(name: &[u8], prompts: &'static [&'static [u8]]) -> Option<Self> {
         let config = SASLConfig::builder()
             .with_registry(Registry::with_mechanisms(&IMPLEMENTATIONS))
             .with_callback(Capture)
@@ -87,8 +205,7 @@ impl Exchange {
         Some(Self { session, prompts, steps: 0 })
     }
 
-    /// Takes the initial response of the AUTH command, decoded.
-    pub(crate) fn begin(&mut self, initial: Option<&[u8]>) -> Progress {
+    fn begin(&mut self, initial: Option<&[u8]>) -> Progress {
         if !self.session.are_we_first() {
             return match initial {
                 None => Progress::Challenge(Vec::new()),
@@ -100,11 +217,6 @@ impl Exchange {
             (Progress::Challenge(_), Some(response)) => self.step(Some(response)),
             (progress, _) => progress,
         }
-    }
-
-    /// Takes an answer to a challenge, decoded.
-    pub(crate) fn respond(&mut self, response: &[u8]) -> Progress {
-        self.step(Some(response))
     }
 
     fn step(&mut self, input: Option<&[u8]>) -> Progress {

@@ -1,10 +1,14 @@
-//! AUTH, by rsasl, inside TLS.
+//! AUTH inside TLS.
 
 use crate::{
     harness::{Connection, Plan, plain_service},
     tls::{TlsClient, authority},
 };
-use smtp_proto::{Timeouts, wire::Base64};
+use smtp_driver::sasl::{ClientExchange, Login};
+use smtp_proto::{
+    Timeouts,
+    wire::{Base64, Mechanism},
+};
 
 fn with_client(test: impl FnOnce(&Connection, &mut TlsClient<'_>)) {
     let (authority, acceptor) = authority();
@@ -98,4 +102,91 @@ fn passwords_show_in_no_debug_form() {
     assert!(!format!("{password:?}").contains("hunter2"));
     let service = format!("{:?}", plain_service());
     assert!(service.contains("credentials: false"), "{service}");
+}
+
+/// A login of our client by SCRAM-SHA-256 up to the server's last word: 334 with its own proof, or
+/// what it refuses with.
+fn scram(client: &mut TlsClient<'_>, login: &Login) -> (String, ClientExchange) {
+    let mechanism = Mechanism::parse("SCRAM-SHA-256").unwrap();
+    let mut exchange = ClientExchange::new(login, &mechanism).unwrap();
+    let first = exchange.initial().unwrap().unwrap().into_inner();
+    let reply = client.send(&format!("AUTH SCRAM-SHA-256 {}\r\n", Base64::encode(&first)));
+    let Some(challenge) = challenge(&reply) else { return (reply, exchange) };
+    let proof = exchange.respond(&challenge).unwrap().into_inner();
+    (client.send(&format!("{}\r\n", Base64::encode(&proof))), exchange)
+}
+
+fn challenge(reply: &str) -> Option<Vec<u8>> {
+    let text = reply.strip_prefix("334 ")?.trim_end();
+    Some(Base64::parse(text).unwrap().decode())
+}
+
+#[test]
+fn scram_proves_both_sides_before_235() {
+    with_client(|connection, client| {
+        let (reply, mut exchange) = scram(client, &Login::password("user", "pass"));
+        assert!(!connection.noted("authenticated user"));
+        let last = exchange.respond(&challenge(&reply).unwrap()).unwrap().into_inner();
+        assert_eq!(last, b"");
+        assert!(client.send("\r\n").starts_with("235 2.7.0"));
+        exchange.finish().unwrap();
+        assert!(connection.noted("authenticated user"));
+    });
+}
+
+#[test]
+fn scram_may_begin_without_an_initial_response() {
+    with_client(|_, client| {
+        assert_eq!(client.send("AUTH SCRAM-SHA-256\r\n"), "334 \r\n");
+        let reply = client.send(&(base64("n,,n=user,r=N") + "\r\n"));
+        let first = String::from_utf8(challenge(&reply).unwrap()).unwrap();
+        assert!(first.starts_with("r=N") && first.contains(",i=15000"), "{first}");
+    });
+}
+
+#[test]
+fn scram_tells_an_unknown_user_what_it_tells_a_wrong_password() {
+    with_client(|connection, client| {
+        let (unknown, _) = scram(client, &Login::password("nobody", "pass"));
+        let (wrong, _) = scram(client, &Login::password("user", "wrong"));
+        assert!(wrong.starts_with("535 5.7.8"), "{wrong}");
+        assert_eq!(unknown, wrong);
+        assert!(!connection.notes().iter().any(|note| note.starts_with("authenticated")));
+    });
+}
+
+#[test]
+fn scram_does_not_act_as_another_and_says_when_keys_cannot_be_found() {
+    with_client(|_, client| {
+        let boss = Login::password("user", "pass").acting_as("boss");
+        assert!(scram(client, &boss).0.starts_with("535 5.7.8"));
+        assert!(scram(client, &Login::password("broken", "pass")).0.starts_with("454 4.7.0"));
+    });
+}
+
+#[test]
+fn a_proof_without_its_last_line_is_no_login() {
+    for last in ["*\r\n", "YQ==\r\n"] {
+        with_client(|connection, client| {
+            let (reply, _) = scram(client, &Login::password("user", "pass"));
+            assert!(challenge(&reply).is_some());
+            assert!(client.send(last).starts_with('5'));
+            assert!(!connection.noted("authenticated user"));
+            assert!(client.send("AUTH LOGIN\r\n").starts_with("334 "));
+        });
+    }
+}
+
+#[test]
+fn scram_with_what_is_not_of_it_is_535() {
+    for first in ["", "p=tls-exporter,,n=user,r=N", "n,,n=user", "=,=,="] {
+        with_client(|_, client| {
+            let first = match first {
+                "" => "=".to_owned(),
+                first => base64(first),
+            };
+            let reply = client.send(&format!("AUTH SCRAM-SHA-256 {first}\r\n"));
+            assert!(reply.starts_with("535 5.7.8"), "{first}: {reply}");
+        });
+    }
 }

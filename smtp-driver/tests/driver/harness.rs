@@ -2,7 +2,7 @@
 
 use smtp_driver::{
     Envelope, Handler, Peer, Pool, Recipient, Runtime, Service, Stream, TlsInfo, Verdict,
-    sasl::{Checked, Credentials, Identity},
+    sasl::{Answer, Checked, Credentials, Identity, ScramKeys},
     serve,
 };
 use smtp_proto::{
@@ -12,9 +12,7 @@ use smtp_proto::{
     wire::{Accepted, Hello, HelloName, Host, Mail, Mechanism, Rcpt, Refused},
 };
 use std::{
-    future::Future,
     io,
-    pin::Pin,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -190,9 +188,10 @@ pub(crate) struct Passwords(pub(crate) VirtualRuntime);
 impl Credentials for Passwords {
     fn check<'a>(
         &'a self,
+        _: &'a Peer,
         identity: &'a Identity,
         password: &'a str,
-    ) -> Pin<Box<dyn Future<Output = Checked> + Send + 'a>> {
+    ) -> Answer<'a, Checked> {
         Box::pin(async move {
             match (&*identity.authentication_id, password) {
                 ("user", "pass") => Checked::Right,
@@ -205,10 +204,24 @@ impl Credentials for Passwords {
             }
         })
     }
+
+    fn keys<'a>(&'a self, name: &'a str) -> Answer<'a, Option<ScramKeys>> {
+        Box::pin(async move {
+            match name {
+                "user" => ScramKeys::derive("pass", ScramKeys::ITERATIONS).ok(),
+                "broken" => None,
+                _ => Some(ScramKeys::unknown(name, b"secret", ScramKeys::ITERATIONS)),
+            }
+        })
+    }
 }
 
 pub(crate) fn extensions() -> Extensions {
-    Extensions::new().starttls().chunking().auth([Mechanism::PLAIN, Mechanism::LOGIN])
+    Extensions::new().starttls().chunking().auth([
+        Mechanism::PLAIN,
+        Mechanism::LOGIN,
+        Mechanism::parse("SCRAM-SHA-256").unwrap(),
+    ])
 }
 
 /// A service called `mx.example.test`.
