@@ -96,6 +96,7 @@ impl Server {
                         transcript,
                         number,
                         host: last_number(listener),
+                        first: sessions.is_empty(),
                     };
                     let ended = Arc::clone(&counts.1);
                     sessions.push(thread::spawn(move || {

@@ -146,6 +146,8 @@ pub(super) struct Moment<'a> {
     pub(super) count: usize,
     pub(super) tls: bool,
     pub(super) host: u8,
+    /// In the first session.
+    pub(super) first: bool,
 }
 
 impl Rule {
@@ -179,6 +181,8 @@ pub struct Script {
     /// What it offers inside TLS, if that is something else.
     pub(super) inside: Option<Vec<String>>,
     pub(super) rules: Vec<Rule>,
+    /// The rules are for the first session only.
+    once: bool,
     pub(super) split: Split,
     /// How long each answer is held back, to see what comes before it.
     pub(super) hold: Duration,
@@ -193,6 +197,7 @@ impl Script {
             offers: vec!["8BITMIME".into()],
             inside: None,
             rules: Vec::new(),
+            once: false,
             split: Split::Whole,
             hold: Duration::ZERO,
             scram: Scram::default(),
@@ -257,6 +262,14 @@ impl Script {
         self
     }
 
+    /// All that only in the first session, so that the next shows what a client that queues has
+    /// made of it.
+    #[must_use]
+    pub fn once(mut self, once: bool) -> Self {
+        self.once = once;
+        self
+    }
+
     /// Octets cut in this way.
     #[must_use]
     pub fn split(mut self, split: Split) -> Self {
@@ -280,7 +293,8 @@ impl Script {
 
     /// What the rules say; the first that fits.
     pub(super) fn answer(&self, now: Moment<'_>) -> Option<&Answer> {
-        self.rules.iter().find(|rule| rule.fits(now)).map(|rule| &rule.answer)
+        let mut rules = self.rules.iter().filter(|_| now.first || !self.once);
+        rules.find(|rule| rule.fits(now)).map(|rule| &rule.answer)
     }
 
     /// What EHLO offers.

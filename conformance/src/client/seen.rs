@@ -172,6 +172,7 @@ impl Seen {
         let place = self.last_place();
         let otherwise =
             |what: &str| Err(fail(format!("{what}; {}", self.how_it_ended())).at(place));
+        let tries = self.records.iter().filter(|one| one.at(Point::Mail).next().is_some()).count();
         match (self.said(), class) {
             (Said::Sent, _) => otherwise("the client says that the message was sent"),
             (Said::NotSent(Some(Class::Permanent)), Class::Temporary) => {
@@ -182,18 +183,19 @@ impl Seen {
             }
             (Said::NotSent(_), _) => Ok(()),
             (Said::Crashed, _) => otherwise("the client crashed"),
+            (Said::Nothing, Class::Temporary) if !self.notifications.is_empty() => {
+                otherwise("a message that was refused for now is given up")
+            }
+            // The last session shows what it is about.
+            (Said::Nothing, Class::Temporary) if self.records.len() > 1 && tries > 0 => Ok(()),
             (Said::Nothing, _) if self.is_delivered() => {
                 otherwise("the message was sent in spite of it")
             }
             // Nobody was told that it was sent.
             (Said::Nothing, Class::Any) => Ok(()),
-            (Said::Nothing, Class::Temporary) if !self.notifications.is_empty() => {
-                otherwise("a message that was refused for now is given up")
-            }
-            (Said::Nothing, Class::Permanent) if self.records.len() > 1 => {
+            (Said::Nothing, Class::Permanent) if tries > 1 => {
                 otherwise("a message that was refused for ever is tried again")
             }
-            (Said::Nothing, Class::Temporary) if self.records.len() > 1 => Ok(()),
             (Said::Nothing, Class::Permanent) if !self.notifications.is_empty() => Ok(()),
             (Said::Nothing, _) => Err(inconclusive(
                 "whether it will be tried again or was given up cannot be told from outside",

@@ -234,6 +234,7 @@ impl Attempt<'_> {
                 transcript: Transcript::default(),
                 number: 0,
                 host: 0,
+                first: true,
             },
             Arc::clone(&self.trial.transcripts),
         );

@@ -4,11 +4,11 @@ use crate::{
     client::{
         Case,
         script::{Answer, Point, Script},
-        seen::{Class, at},
+        seen::{Class, Said, at},
         sender::Need,
         trial::Trial,
     },
-    outcome::{Outcome, Verdict, fail},
+    outcome::{Outcome, Verdict, fail, inconclusive},
 };
 use std::time::Duration;
 
@@ -17,6 +17,10 @@ pub(super) const CASES: &[Case] = &[
     Case { id: "C-33", run: c_33 },
     Case { id: "C-43", run: c_43 },
 ];
+
+/// A client that queues is told to try again soon, for the sake of other rows; sooner than this is
+/// a loop.
+const AT_ONCE: Duration = Duration::from_millis(500);
 
 /// C-32. A greeting may take its time, and nothing is said before it.
 fn c_32(t: &Trial<'_>) -> Outcome {
@@ -56,8 +60,11 @@ fn c_43(t: &Trial<'_>) -> Outcome {
     let script = Script::new().at(Point::Mail, "451 4.3.0 try again later");
     let seen = t.send(script)?;
     seen.reached(Point::Mail)?;
-    match seen.at(Point::Mail).nth(1) {
-        None => Ok(()),
-        Some((record, command)) => Err(at(record, command, "tried again at once")),
+    let Some((again, command)) = seen.at(Point::Mail).nth(1) else { return Ok(()) };
+    let pause = seen.first().map_or(Duration::ZERO, |first| again.began - first.began);
+    if seen.said() == Said::Nothing && pause >= AT_ONCE {
+        let what = format!("tried again after {pause:.1?}, as it may have been told to");
+        return Err(inconclusive(what).at(seen.last_place()));
     }
+    Err(at(again, command, "tried again at once"))
 }

@@ -55,6 +55,8 @@ pub(super) struct Serving {
     pub(super) transcript: Transcript,
     pub(super) number: usize,
     pub(super) host: u8,
+    /// It is the first with its client.
+    pub(super) first: bool,
 }
 
 /// The session is over.
@@ -212,9 +214,10 @@ impl Session {
         }
         let count = self.counts.entry(point).or_default();
         *count += 1;
-        let (count, tls, host) = (*count, self.tls, self.serving.host);
+        let (count, tls) = (*count, self.tls);
+        let (host, first) = (self.serving.host, self.serving.first);
         let script = Arc::clone(&self.serving.script);
-        let answer = match script.answer(Moment { point, line, count, tls, host }) {
+        let answer = match script.answer(Moment { point, line, count, tls, host, first }) {
             Some(answer) => answer.clone(),
             None => self.usual(point, line),
         };
