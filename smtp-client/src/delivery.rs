@@ -117,8 +117,9 @@ async fn plan<S: Stream, R: Runtime, B: Body>(
     let survey = survey(conn, envelope, source).await?;
     mail.size = mail.size.or(survey.map(|survey| survey.size));
     mail.body = match (envelope.content(), survey) {
+        // What was seen counts, whatever was declared.
+        (_, Some(survey)) if survey.eight_bit => BodyType::EightBitMime,
         (Some(content), _) => content,
-        (None, Some(survey)) if survey.eight_bit => BodyType::EightBitMime,
         (None, Some(_)) => BodyType::SevenBit,
         // Nobody has looked: as much as can be sent.
         (None, None) if offered.eight_bit_mime || conn.policy.eight_bit == EightBit::Convert => {

@@ -97,6 +97,8 @@ fn eight_bit_octets_are_announced_or_kept_back() {
     let declared = envelope(&["b@example.test"]).content(BodyType::EightBitMime).build().unwrap();
     let script = transaction(&["8BITMIME"], mail, &["TO:<b@example.test>"]);
     assert_eq!(send(&script, policy(), &declared, MESSAGE).0, [TAKEN]);
+    let wrongly = envelope(&["b@example.test"]).content(BodyType::SevenBit).build().unwrap();
+    assert_eq!(send(&script, policy(), &wrongly, message).0, [TAKEN]);
 }
 
 #[test]
