@@ -3,13 +3,18 @@
 //! Every key has a default; without a file the server listens on loopback for `localhost`.
 //! `example.toml` beside this crate is the reference, and a test compares it with these defaults.
 
+mod listener;
+mod values;
+
+pub use listener::{Listener, Role, TlsStart, loopback};
+
 use crate::policy::{DomainName, MailboxName, Recipients};
 use serde::{Deserialize, Deserializer, de};
 use std::{
     fmt,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
 };
+use values::size_limit;
 
 /// The port of a server that nobody configured.
 pub const DEFAULT_PORT: u16 = 2525;
@@ -35,43 +40,6 @@ pub struct Config {
     /// For whom mail is accepted.
     #[serde(rename = "domain", deserialize_with = "not_empty")]
     pub domains: Vec<Domain>,
-}
-
-/// An address to listen on, and what is spoken there.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Listener {
-    /// The address and the port; port 0 takes one that is free.
-    #[serde(deserialize_with = "socket_address")]
-    pub address: SocketAddr,
-    /// Who is expected to talk to it.
-    #[serde(default)]
-    pub role: Role,
-    /// How TLS begins.
-    #[serde(default)]
-    pub tls: TlsStart,
-}
-
-/// Who is expected to talk to a listener.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Other servers, with mail for the local domains.
-    #[default]
-    Mx,
-}
-
-/// How TLS begins on a listener.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TlsStart {
-    /// When the client says STARTTLS (RFC 3207).
-    #[default]
-    Starttls,
-    /// With the first octet (RFC 8314 §3.3).
-    Implicit,
-    /// Never.
-    Off,
 }
 
 /// The certificate of the server.
@@ -173,13 +141,6 @@ impl Default for Config {
     }
 }
 
-/// Both loopback addresses, with STARTTLS.
-pub fn loopback(port: u16) -> Vec<Listener> {
-    [SocketAddr::from((Ipv4Addr::LOCALHOST, port)), SocketAddr::from((Ipv6Addr::LOCALHOST, port))]
-        .map(|address| Listener { address, role: Role::default(), tls: TlsStart::default() })
-        .into()
-}
-
 impl Config {
     /// Reads the file at `path`.
     ///
@@ -261,75 +222,6 @@ fn not_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<
     if list.is_empty() { Err(de::Error::custom("at least one is needed")) } else { Ok(list) }
 }
 
-fn socket_address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
-    let text = String::deserialize(from)?;
-    text.parse().map_err(|_| {
-        de::Error::custom(format_args!(
-            "`{text}` is not an address with a port, such as `192.0.2.1:25` or `[::]:25`"
-        ))
-    })
-}
-
-impl<'de> Deserialize<'de> for DomainName {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        Self::new(&text)
-            .ok_or_else(|| de::Error::custom(format_args!("`{text}` is not a domain name")))
-    }
-}
-
-impl<'de> Deserialize<'de> for MailboxName {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        Self::new(&text).map_err(|error| {
-            de::Error::custom(format_args!("`{}` cannot be: {error}", text.escape_debug()))
-        })
-    }
-}
-
-/// A number of octets: `52428800`, `"50 MiB"`; at least what RFC 5321 §4.5.3.1.7 asks for.
-fn size_limit<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
-    struct Octets;
-
-    impl de::Visitor<'_> for Octets {
-        type Value = u64;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a number of octets, or a size such as \"50 MiB\"")
-        }
-
-        fn visit_i64<E: de::Error>(self, number: i64) -> Result<u64, E> {
-            u64::try_from(number)
-                .map_err(|_| E::invalid_value(de::Unexpected::Signed(number), &self))
-        }
-
-        fn visit_str<E: de::Error>(self, text: &str) -> Result<u64, E> {
-            parse_size(text).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
-        }
-    }
-
-    let octets = from.deserialize_any(Octets)?;
-    if octets < smtp_proto::Limits::MIN_MESSAGE {
-        return Err(de::Error::custom(
-            "at least 65536 octets must be allowed (RFC 5321 §4.5.3.1.7)",
-        ));
-    }
-    Ok(octets)
-}
-
-fn parse_size(text: &str) -> Option<u64> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let factor: u64 = match unit.trim_start() {
-        "" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(factor)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -353,14 +245,14 @@ mod tests {
 
     #[test]
     fn the_example_shows_the_defaults() {
-        let example = include_str!("../example.toml");
+        let example = include_str!("../../example.toml");
         assert_eq!(parse(example), Ok(Config::default()));
     }
 
     #[test]
     fn every_key_of_the_example_is_read() {
         // The keys that the example shows only as comments.
-        let example = include_str!("../example.toml").replace("\n#: ", "\n");
+        let example = include_str!("../../example.toml").replace("\n#: ", "\n");
         let config = parse(&example).unwrap();
         assert!(matches!(config.tls, Certificate::Files { .. }));
         assert_ne!(config, Config::default());

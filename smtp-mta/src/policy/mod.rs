@@ -1,0 +1,120 @@
+//! Which recipients exist, and the names that this is about.
+
+mod recipients;
+
+pub use recipients::Recipients;
+
+use icu_normalizer::ComposingNormalizer;
+use std::{borrow::Borrow, fmt, sync::Arc};
+
+/// The name of a mailbox here, which is also that of its folder. It comes from the configuration,
+/// never from a peer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MailboxName(Arc<str>);
+
+/// Why a name cannot be that of a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadName {
+    /// Nothing.
+    #[error("a mailbox needs a name")]
+    Empty,
+    /// More than 64 octets (RFC 5321 §4.5.3.1.1).
+    #[error("the name of a mailbox has at most 64 octets")]
+    Long,
+    /// It would be a hidden folder, or the one above.
+    #[error("the name of a mailbox must not start with a dot")]
+    Dot,
+    /// It would not be one folder, or is no name that a peer could send.
+    #[error(
+        "the name of a mailbox must not contain a slash, `@`, `<`, `>`, or a control character"
+    )]
+    Character,
+}
+
+impl MailboxName {
+    /// Where mail for the postmaster goes.
+    pub const POSTMASTER: &str = "postmaster";
+
+    /// Checks `name`; upper and lower case are the same.
+    ///
+    /// # Errors
+    /// [`BadName`] says what is wrong with it.
+    pub fn new(name: &str) -> Result<Self, BadName> {
+        if name.is_empty() {
+            return Err(BadName::Empty);
+        }
+        if name.len() > 64 {
+            return Err(BadName::Long);
+        }
+        if name.starts_with('.') {
+            return Err(BadName::Dot);
+        }
+        if name.contains(|c: char| c.is_control() || matches!(c, '/' | '\\' | '@' | '<' | '>')) {
+            return Err(BadName::Character);
+        }
+        Ok(Self(folded(name).into()))
+    }
+
+    /// The postmaster's.
+    pub fn postmaster() -> Self {
+        Self(Self::POSTMASTER.into())
+    }
+
+    /// The one of a server that nobody configured.
+    pub fn you() -> Self {
+        Self("you".into())
+    }
+
+    /// The name, in lower case.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What local parts are compared by: lower case, composed characters (RFC 6532 §3.1), because the
+/// same name is typed differently on different machines.
+fn folded(local_part: &str) -> String {
+    ComposingNormalizer::new_nfc().normalize(local_part).to_lowercase()
+}
+
+impl Borrow<str> for MailboxName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for MailboxName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// The A-label form of a domain, in lower case: what domains are compared by (RFC 5890 §2.3.2.1).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DomainName(Box<str>);
+
+impl DomainName {
+    /// Checks and converts `text`, in A-labels or U-labels; a dot at its end is left out. `None` if
+    /// it is no domain name.
+    pub fn new(text: &str) -> Option<Self> {
+        let text = text.strip_suffix('.').unwrap_or(text);
+        let ascii = idna::domain_to_ascii_strict(text).ok()?;
+        (!ascii.is_empty()).then(|| Self(ascii.into()))
+    }
+
+    /// This machine, as seen from itself (RFC 6761 §6.3).
+    pub fn localhost() -> Self {
+        Self("localhost".into())
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for DomainName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
