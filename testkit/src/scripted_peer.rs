@@ -173,7 +173,7 @@ impl<L: Line> Scene<'_, L> {
                 return self.take(at + end.len()).await;
             }
             if self.read().await? == 0 {
-                return Err(format!("closed behind {:?}", self.unread.escape_ascii().to_string()));
+                return Err(format!("closed behind \"{}\"", self.unread.escape_ascii()));
             }
         }
     }
@@ -188,7 +188,7 @@ impl<L: Line> Scene<'_, L> {
         if fits {
             return Ok(());
         }
-        Err(format!("expected {expected:?}, not {:?}", String::from_utf8_lossy(line)))
+        Err(format!("expected \"{expected}\", not \"{}\"", line.escape_ascii()))
     }
 
     async fn take_message(&mut self) -> Result<Vec<u8>, String> {
@@ -208,6 +208,66 @@ impl<L: Line> Scene<'_, L> {
                 return Ok(());
             }
         }
-        Err(format!("expected the end, not {:?}", self.unread.escape_ascii().to_string()))
+        Err(format!("expected the end, not \"{}\"", self.unread.escape_ascii()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Heard, ScriptedPeer, Surprise};
+    use crate::{clock::VirtualRuntime, line::StreamLine, memory::pair};
+
+    /// What `script` makes of a client that says `octets` and closes, and what it says itself.
+    fn play(script: &str, octets: &[u8]) -> (Result<Heard, Surprise>, Vec<u8>) {
+        let runtime = VirtualRuntime::new();
+        let (client, server) = pair(1 << 10);
+        let script: ScriptedPeer = script.parse().unwrap();
+        assert_eq!(client.put(octets), octets.len());
+        client.close();
+        let played = runtime
+            .run_until(async { script.play(&mut StreamLine::new(server, runtime.clone())).await });
+        (played, client.take())
+    }
+
+    #[test]
+    fn what_is_written_down_is_said_and_what_comes_is_kept() {
+        let script = r"
+            # A comment.
+            S: 220 mx
+            C: EHLO...
+            S| 250-a\r\n
+            S: 250 b
+            C: <MESSAGE>
+            C: <OCTETS 3>
+            C: <MESSAGE>
+            T: 1h
+            C: <CLOSED>";
+        let (played, said) = play(script, b"EHLO x\r\na\r\n..\r\n.\r\n123.\r\n");
+        let heard = played.unwrap();
+        assert_eq!(said, b"220 mx\r\n250-a\r\n250 b\r\n");
+        assert_eq!(heard.messages, [&b"a\r\n..\r\n.\r\n"[..], b"123", b".\r\n"]);
+        assert_eq!(heard.positions[..3], [(8, 0), (8, 8), (22, 8)]);
+    }
+
+    #[test]
+    fn a_client_that_does_otherwise_is_found_out() {
+        for (script, octets, line, why) in [
+            ("S: 220 mx\nC: QUIT", &b"NOOP\r\n"[..], 2, "expected \"QUIT\", not \"NOOP\""),
+            ("C: QUIT", b"QUIT", 1, "closed behind \"QUIT\""),
+            ("C: <OCTETS 3>", b"ab", 1, "closed with 2 of 3 octets"),
+            ("C: <MESSAGE>", b"a\r\n.\r", 1, "closed behind \"a\\r\\n.\\r\""),
+            ("C: <CLOSED>", b"x", 1, "expected the end, not \"x\""),
+        ] {
+            let surprise = play(script, octets).0.unwrap_err();
+            assert_eq!((surprise.line, surprise.why.as_str()), (line, why));
+        }
+    }
+
+    #[test]
+    fn a_script_that_makes_no_sense_names_the_line() {
+        for (script, line) in [("S: 220 mx\nX: y", 2), ("C: <OCTETS x>", 1), ("\nT: soon", 2)] {
+            let error = script.parse::<ScriptedPeer>().unwrap_err();
+            assert!(error.starts_with(&format!("line {line}: ")), "{error}");
+        }
     }
 }
