@@ -1,0 +1,65 @@
+//! Values of the configuration that are more than TOML knows.
+
+use crate::policy::{DomainName, MailboxName};
+use serde::{Deserialize, Deserializer, de};
+use std::fmt;
+
+impl<'de> Deserialize<'de> for DomainName {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        Self::new(&text)
+            .ok_or_else(|| de::Error::custom(format_args!("`{text}` is not a domain name")))
+    }
+}
+
+impl<'de> Deserialize<'de> for MailboxName {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        Self::new(&text).map_err(|error| {
+            de::Error::custom(format_args!("`{}` cannot be: {error}", text.escape_debug()))
+        })
+    }
+}
+
+/// A number of octets: `52428800`, `"50 MiB"`; at least what RFC 5321 §4.5.3.1.7 asks for.
+pub(super) fn size_limit<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    struct Octets;
+
+    impl de::Visitor<'_> for Octets {
+        type Value = u64;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a number of octets, or a size such as \"50 MiB\"")
+        }
+
+        fn visit_i64<E: de::Error>(self, number: i64) -> Result<u64, E> {
+            u64::try_from(number)
+                .map_err(|_| E::invalid_value(de::Unexpected::Signed(number), &self))
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<u64, E> {
+            parse_size(text).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+        }
+    }
+
+    let octets = from.deserialize_any(Octets)?;
+    if octets < smtp_proto::Limits::MIN_MESSAGE {
+        return Err(de::Error::custom(
+            "at least 65536 octets must be allowed (RFC 5321 §4.5.3.1.7)",
+        ));
+    }
+    Ok(octets)
+}
+
+fn parse_size(text: &str) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor: u64 = match unit.trim_start() {
+        "" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}
