@@ -28,7 +28,7 @@ pub use mailer::{Delivery, Hop, Mailer, NoResolver, Policies};
 pub use outcome::{Cause, Failure, Outcome, Report, Stage, Status};
 pub use policy::{EightBit, Policy, Said, Tls, Watch};
 pub use pool::{Destination, Lent, Pool, PoolConfig};
-/// The machine, and the words of the protocol.
-pub use smtp_proto as proto;
 /// Logins, TLS, and what a runtime must give.
 pub use smtp_driver as driver;
+/// The machine, and the words of the protocol.
+pub use smtp_proto as proto;

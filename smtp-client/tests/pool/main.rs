@@ -9,4 +9,5 @@
 
 mod keeping;
 mod places;
+#[expect(dead_code, reason = "shared with the mailer's tests")]
 mod world;

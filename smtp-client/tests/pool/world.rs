@@ -41,12 +41,15 @@ pub(crate) const REFUSES: &str = "refuses";
 /// Where a connection is expected, if that matters, and what the server says there.
 type Script = (Option<IpAddr>, String);
 
+/// A server that is playing its script.
+type Peer = Task<Result<Heard, Surprise>>;
+
 /// The network.
 #[derive(Clone)]
 pub(crate) struct World {
     pub(crate) runtime: VirtualRuntime,
     scripts: Arc<Mutex<VecDeque<Script>>>,
-    peers: Arc<Mutex<Vec<Task<Result<Heard, Surprise>>>>>,
+    peers: Arc<Mutex<Vec<Peer>>>,
 }
 
 impl Runtime for World {
@@ -87,6 +90,11 @@ impl Connect for World {
 impl World {
     pub(crate) fn new<S: Into<String>>(scripts: impl IntoIterator<Item = S>) -> Self {
         Self::with(scripts.into_iter().map(|script| (None, script.into())).collect())
+    }
+
+    /// Each connection is made to the address that stands before its script.
+    pub(crate) fn at<S: Into<String>>(scripts: impl IntoIterator<Item = (IpAddr, S)>) -> Self {
+        Self::with(scripts.into_iter().map(|(at, script)| (Some(at), script.into())).collect())
     }
 
     fn with(scripts: VecDeque<Script>) -> Self {
