@@ -81,6 +81,26 @@ fn a_server_that_takes_none_is_not_asked_again() {
 }
 
 #[test]
+fn the_first_recipient_is_never_one_too_many() {
+    let script = welcome(&["PIPELINING"])
+        + "C: MAIL FROM:<a@example.test>
+        C: RCPT TO:<b@example.test>
+        C: RCPT TO:<c@example.test>
+        C: DATA
+        S: 250 ok
+        S: 552 no room
+        S: 250 ok
+        S: 354 go
+        C: <MESSAGE>
+        S: 250 taken
+        C: QUIT
+        S: 221 bye";
+    let to = envelope(&NAMES[..2]).build().unwrap();
+    let (told, _) = send(&script, policy(), &to, MESSAGE);
+    assert_eq!(told, ["failed RCPT: 552 no room", "sent end of message: 250 taken"]);
+}
+
+#[test]
 fn a_message_that_can_be_read_once_only_is_not_sent_twice() {
     let script = welcome(&["PIPELINING", "8BITMIME"])
         + &full("452 4.5.3 too many")
