@@ -99,7 +99,7 @@ impl<S: Stream, R: Runtime> Connection<S, R> {
     /// [`Sent`](crate::Status::Sent) only if the server has said so.
     ///
     /// The body is not copied, and of one that does not lie in memory no more is read than its
-    /// chunks are long.
+    /// chunks are long; unless it is [converted](crate::EightBit::Convert).
     ///
     /// If the future is dropped, the server never has a message that is not complete, and the
     /// connection is of no more use.

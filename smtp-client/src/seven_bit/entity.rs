@@ -2,11 +2,13 @@
 
 use super::Obstacle;
 use memchr::memmem;
-use std::ops::Range;
+use std::{iter, ops::Range};
 
 /// A message or a part of one.
 pub(super) struct Entity<'m> {
-    pub(super) fields: Vec<Field<'m>>,
+    header: &'m str,
+    /// The header, and the empty line behind it.
+    pub(super) head: &'m [u8],
     pub(super) body: &'m [u8],
 }
 
@@ -18,7 +20,17 @@ pub(super) struct Field<'m> {
     pub(super) octets: &'m [u8],
 }
 
-impl Field<'_> {
+impl<'m> Field<'m> {
+    /// ```abnf
+    /// field := field-name *WSP ":" value
+    /// ```
+    fn parse(field: &'m str) -> Option<Self> {
+        let (name, value) = field.split_once(':')?;
+        let name = name.trim_end_matches([' ', '\t']);
+        let is_name = !name.is_empty() && name.bytes().all(|octet| octet.is_ascii_graphic());
+        is_name.then_some(Self { name, value, octets: field.as_bytes() })
+    }
+
     pub(super) fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }
@@ -40,24 +52,35 @@ impl<'m> Entity<'m> {
         if !header.is_ascii() {
             return Err(Obstacle::Header);
         }
-        let mut fields = Vec::new();
-        let mut rest = header;
-        while !rest.is_empty() {
-            let (field, behind) = rest.split_at(field_end(rest));
-            let (name, value) = field.split_once(':').ok_or(Obstacle::Malformed)?;
-            let name = name.trim_end_matches([' ', '\t']);
-            if name.is_empty() || !name.bytes().all(|octet| octet.is_ascii_graphic()) {
-                return Err(Obstacle::Malformed);
-            }
-            fields.push(Field { name, value, octets: field.as_bytes() });
-            rest = behind;
+        let head = &octets[..octets.len() - body.len()];
+        let entity = Self { header, head, body };
+        match entity.lines().all(|line| Field::parse(line).is_some()) {
+            true => Ok(entity),
+            false => Err(Obstacle::Malformed),
         }
-        Ok(Self { fields, body })
+    }
+
+    /// The header, cut where fields begin.
+    fn lines(&self) -> impl Iterator<Item = &'m str> + use<'m> {
+        let mut rest = self.header;
+        iter::from_fn(move || {
+            let (line, behind) = rest.split_at(field_end(rest));
+            rest = behind;
+            Some(line).filter(|line| !line.is_empty())
+        })
+    }
+
+    pub(super) fn fields(&self) -> impl Iterator<Item = Field<'m>> + use<'m> {
+        self.lines().filter_map(Field::parse)
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.fields().any(|field| field.is(name))
     }
 
     /// The value of the field that may be there once.
     fn value(&self, name: &str) -> Result<Option<String>, Obstacle> {
-        let mut fields = self.fields.iter().filter(|field| field.is(name));
+        let mut fields = self.fields().filter(|field| field.is(name));
         match (fields.next(), fields.next()) {
             (None, _) => Ok(None),
             (Some(field), None) => without_comments(field.value).map(Some),
@@ -93,6 +116,8 @@ fn without_comments(value: &str) -> Result<String, Obstacle> {
     while let Some(octet) = octets.next() {
         match octet {
             '\r' | '\n' => {}
+            // To some a control character is a space, to others it is not.
+            octet if octet.is_ascii_control() && octet != '\t' => return Err(Obstacle::Malformed),
             '\\' if quoted || depth > 0 => {
                 let pair = octets.next().ok_or(Obstacle::Malformed)?;
                 if depth == 0 {
@@ -198,22 +223,24 @@ fn is_token(name: &str) -> bool {
         && name.bytes().all(|it| it.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(&it))
 }
 
-/// Where the parts of a multipart are (RFC 2046 §5.1.1). What is not in one of them are the
-/// delimiters, with the line ends in front of them, and what is before the first and behind the
-/// last.
+/// Shows the parts of a multipart, and where they are (RFC 2046 §5.1.1). What is in none of them
+/// are the delimiters, with the line ends in front of them, and what is before the first and behind
+/// the last.
 ///
 /// # Errors
-/// [`Obstacle::Boundary`] if another reader may find other parts: a line that starts as a delimiter
-/// goes on as none, the last one is missing, or another follows it.
-pub(super) fn parts(body: &[u8], boundary: &str) -> Result<Vec<Range<usize>>, Obstacle> {
+/// Those of `show`; [`Obstacle::Boundary`] if another reader may find other parts: a line that
+/// starts as a delimiter goes on as none, the last one is missing, or another follows it.
+pub(super) fn each_part(
+    body: &[u8],
+    boundary: &str,
+    show: &mut dyn FnMut(Range<usize>) -> Result<(), Obstacle>,
+) -> Result<(), Obstacle> {
     let dashes = format!("--{boundary}");
-    let mut parts = Vec::new();
     // Where the part that is open starts.
     let mut start = None;
     let mut is_closed = false;
     for at in memmem::find_iter(body, &dashes) {
-        let line_end = body[..at].ends_with(b"\r\n");
-        if at > 0 && !line_end {
+        if at > 0 && !body[..at].ends_with(b"\r\n") {
             continue;
         }
         let rest = &body[at + dashes.len()..];
@@ -230,10 +257,10 @@ pub(super) fn parts(body: &[u8], boundary: &str) -> Result<Vec<Range<usize>>, Ob
         let next = (at + dashes.len() + end + 2).min(body.len());
         match start.replace(next) {
             // Right behind the delimiter before, whose line end it shares: a part of nothing.
-            Some(start) => parts.push(start..(at - 2).max(start)),
+            Some(start) => show(start..(at - 2).max(start))?,
             None if closes => return Err(Obstacle::Boundary),
             None => {}
         }
     }
-    if is_closed { Ok(parts) } else { Err(Obstacle::Boundary) }
+    if is_closed { Ok(()) } else { Err(Obstacle::Boundary) }
 }

@@ -12,12 +12,12 @@ mod encoding;
 mod entity;
 
 use encoding::Encoding;
-use entity::{Entity, parts};
+use entity::{Entity, each_part};
 use smtp_proto::EnhancedCode;
 use thiserror::Error;
 
-/// The largest message that is converted, octets. It is held in memory, and what it becomes beside
-/// it.
+/// The largest message that is converted, octets. It is held in memory, and beside it what it
+/// becomes, which is given up at about twice this size.
 pub const MAX_SIZE: usize = 32 << 20;
 
 /// Entities within entities.
@@ -29,8 +29,8 @@ const ENCODING: &str = "Content-Transfer-Encoding";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum Obstacle {
-    /// It has more than [`MAX_SIZE`] octets.
-    #[error("it has more than {MAX_SIZE} octets")]
+    /// It has more than [`MAX_SIZE`] octets, or becomes more than twice that.
+    #[error("it has more than {MAX_SIZE} octets, or would become more than twice that")]
     TooLarge,
     /// A line end is not CRLF, so that not everybody sees the same lines.
     #[error("it has a bare CR or LF")]
@@ -120,43 +120,52 @@ fn write_entity(
     depth: usize,
     out: &mut Vec<u8>,
 ) -> Result<(), Obstacle> {
-    if octets.is_ascii() {
+    let is_ascii = octets.is_ascii();
+    if is_ascii && depth == 0 {
         out.extend_from_slice(octets);
         return Ok(());
+    }
+    // Parts of a few octets, each with a new header field.
+    if out.len() > 2 * MAX_SIZE {
+        return Err(Obstacle::TooLarge);
     }
     if depth > MAX_DEPTH {
         return Err(Obstacle::TooDeep);
     }
     let entity = Entity::parse(octets)?;
-    if place == Place::Message && !entity.fields.iter().any(|field| field.is("MIME-Version")) {
+    let has_mime = place != Place::Message || entity.has("MIME-Version");
+    if !is_ascii && !has_mime {
         return write_plain(&entity, out);
     }
     let content_type = entity.content_type()?;
-    if !entity.is_identity()? {
-        return Err(Obstacle::Encoded);
-    }
+    let is_identity = entity.is_identity()?;
     let media = match &content_type {
         Some(content_type) => (content_type.kind.as_str(), content_type.subtype.as_str()),
         None if place == Place::Digest => ("message", "rfc822"),
         None => ("text", "plain"),
     };
     match (media, &content_type) {
-        (("multipart", "signed" | "encrypted"), _) => Err(Obstacle::Signed),
-        (("multipart", subtype), Some(content_type)) => {
+        _ if !is_identity && !is_ascii => Err(Obstacle::Encoded),
+        (("multipart", "signed" | "encrypted"), _) if !is_ascii => Err(Obstacle::Signed),
+        // Also one that stays: if it does not end by itself, readers may differ on where it does.
+        (("multipart", subtype), Some(content_type)) if is_identity => {
             let place = if subtype == "digest" { Place::Digest } else { Place::Part };
-            write_composite_header(&entity, out);
+            write_composite_head(&entity, is_ascii, out);
             write_multipart(entity.body, &content_type.boundary()?, place, depth, out)
         }
-        (("message", "rfc822"), _) => {
-            write_composite_header(&entity, out);
+        (("message", "rfc822"), _) if is_identity => {
+            write_composite_head(&entity, is_ascii, out);
             write_entity(entity.body, Place::Message, depth + 1, out)
+        }
+        _ if is_ascii => {
+            out.extend_from_slice(octets);
+            Ok(())
         }
         // RFC 6532 §3.5: these may be encoded, unlike all message types before them.
         (("message", subtype), _) if !subtype.starts_with("global") => Err(Obstacle::MediaType),
         ((kind, _), _) => {
             let encoding = Encoding::of(kind == "text", entity.body);
-            write_header(&entity, Some(encoding.name()), out);
-            out.extend_from_slice(b"\r\n");
+            write_head(&entity, encoding.name(), out);
             encoding.write(entity.body, out);
             Ok(())
         }
@@ -165,17 +174,15 @@ fn write_entity(
 
 /// A message from before MIME.
 fn write_plain(entity: &Entity<'_>, out: &mut Vec<u8>) -> Result<(), Obstacle> {
-    if entity.fields.iter().any(|field| field.is_mime()) {
+    if entity.fields().any(|field| field.is_mime()) {
         return Err(Obstacle::NoMimeVersion);
     }
     let charset = if str::from_utf8(entity.body).is_ok() { "utf-8" } else { "unknown-8bit" };
     let encoding = Encoding::of(true, entity.body);
-    write_header(entity, None, out);
-    let name = encoding.name();
-    let mime = format!(
-        "MIME-Version: 1.0\r\nContent-Type: text/plain; charset={charset}\r\n{ENCODING}: {name}\r\n\r\n"
-    );
+    entity.fields().for_each(|field| out.extend_from_slice(field.octets));
+    let mime = format!("MIME-Version: 1.0\r\nContent-Type: text/plain; charset={charset}\r\n");
     out.extend_from_slice(mime.as_bytes());
+    out.extend_from_slice(format!("{ENCODING}: {}\r\n\r\n", encoding.name()).as_bytes());
     encoding.write(entity.body, out);
     Ok(())
 }
@@ -188,11 +195,11 @@ fn write_multipart(
     out: &mut Vec<u8>,
 ) -> Result<(), Obstacle> {
     let mut written = 0;
-    for part in parts(body, boundary)? {
+    each_part(body, boundary, &mut |part| {
         write_between(&body[written..part.start], out)?;
-        write_entity(&body[part.clone()], place, depth + 1, out)?;
         written = part.end;
-    }
+        write_entity(&body[part], place, depth + 1, out)
+    })?;
     write_between(&body[written..], out)
 }
 
@@ -205,20 +212,23 @@ fn write_between(octets: &[u8], out: &mut Vec<u8>) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// Writes the header of an entity that consists of others, and the empty line: nothing in it is
-/// 8-bit any more.
-fn write_composite_header(entity: &Entity<'_>, out: &mut Vec<u8>) {
-    let says_so = entity.fields.iter().any(|field| field.is(ENCODING));
-    write_header(entity, says_so.then_some("7bit"), out);
-    out.extend_from_slice(b"\r\n");
+/// Writes the head of an entity that consists of others, which are all 7-bit by now.
+fn write_composite_head(entity: &Entity<'_>, is_ascii: bool, out: &mut Vec<u8>) {
+    match !is_ascii && entity.has(ENCODING) {
+        true => write_head(entity, "7bit", out),
+        false => out.extend_from_slice(entity.head),
+    }
 }
 
-/// Writes the fields with this encoding, in the place of the one before.
-fn write_header(entity: &Entity<'_>, encoding: Option<&str>, out: &mut Vec<u8>) {
-    let mut encoding = encoding.map(|encoding| format!("{ENCODING}: {encoding}\r\n"));
-    for field in &entity.fields {
-        let replaced = if field.is(ENCODING) { encoding.take() } else { None };
-        out.extend_from_slice(replaced.as_ref().map_or(field.octets, |field| field.as_bytes()));
+/// Writes the header with this encoding, in the place of the one before, and the empty line.
+fn write_head(entity: &Entity<'_>, encoding: &str, out: &mut Vec<u8>) {
+    let encoding = format!("{ENCODING}: {encoding}\r\n");
+    for field in entity.fields() {
+        let is_encoding = field.is(ENCODING);
+        out.extend_from_slice(if is_encoding { encoding.as_bytes() } else { field.octets });
     }
-    out.extend(encoding.unwrap_or_default().bytes());
+    if !entity.has(ENCODING) {
+        out.extend_from_slice(encoding.as_bytes());
+    }
+    out.extend_from_slice(b"\r\n");
 }

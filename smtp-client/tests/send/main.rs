@@ -6,6 +6,7 @@ mod cuts;
 mod limits;
 mod opening;
 mod outcomes;
+mod seven_bit;
 mod sockets;
 mod world;
 mod writes;
