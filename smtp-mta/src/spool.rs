@@ -4,7 +4,7 @@ use crate::store::StoreError;
 use std::{
     fs::{self, File, OpenOptions},
     future::Future,
-    io::{self, Write},
+    io::{self, Read, Write},
     mem,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
@@ -181,6 +181,9 @@ impl Spooled {
 pub struct TempFile {
     file: File,
     path: Unlink,
+    /// Of what was written to it.
+    size: u64,
+    crc32c: u32,
 }
 
 /// A path that is removed when this is dropped; the empty one is not.
@@ -205,17 +208,37 @@ impl TempFile {
             .mode(0o600)
             .open(&path)
             .map_err(StoreError::while_doing("cannot create a file for the message"))?;
-        Ok(Self { file, path: Unlink(path) })
+        Ok(Self { file, path: Unlink(path), size: 0, crc32c: 0 })
     }
 
     pub(crate) fn append(&mut self, octets: &[u8]) -> Result<(), StoreError> {
+        self.size += octets.len() as u64;
+        self.crc32c = crc32c::crc32c_append(self.crc32c, octets);
         self.file.write_all(octets).map_err(StoreError::while_doing("cannot write the message"))
     }
 
     pub(crate) fn append_from(&mut self, from: &mut File) -> Result<(), StoreError> {
-        io::copy(from, &mut self.file)
-            .map(drop)
-            .map_err(StoreError::while_doing("cannot copy the message"))
+        let mut buffer = vec![0; IN_MEMORY];
+        loop {
+            match from.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(length) => self.append(&buffer[..length])?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    return Err(StoreError::while_doing("cannot read the message back")(error));
+                }
+            }
+        }
+    }
+
+    /// Octets that were written to it.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The CRC-32C (RFC 3720 §12.1) of the octets that were written to it.
+    pub(crate) fn crc32c(&self) -> u32 {
+        self.crc32c
     }
 
     pub(crate) fn sync(&mut self) -> Result<(), StoreError> {
