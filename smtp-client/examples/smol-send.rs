@@ -5,22 +5,14 @@ mod send;
 
 use smtp_client::{
     resolve::DnsConfig,
-    runtime::smol::{Dns, DnsRuntime, Smol, SmolStream, connect, connect_unix},
+    runtime::smol::{Dns, DnsRuntime, Smol},
 };
-use std::{
-    io,
-    net::{SocketAddr, TcpStream},
-    os::unix::net::UnixStream,
-    path::Path,
-    process::ExitCode,
-};
+use std::{io, process::ExitCode};
 
 struct Net;
 
 impl send::Net for Net {
     type Runtime = Smol;
-    type Tcp = SmolStream<TcpStream>;
-    type Unix = SmolStream<UnixStream>;
     type Dns = Dns;
 
     fn runtime(&self) -> Smol {
@@ -29,14 +21,6 @@ impl send::Net for Net {
 
     fn dns(&self, config: &DnsConfig) -> io::Result<Dns> {
         Dns::new(config, DnsRuntime::default())
-    }
-
-    async fn tcp(&self, address: SocketAddr) -> io::Result<Self::Tcp> {
-        connect(address).await
-    }
-
-    async fn unix(&self, path: &Path) -> io::Result<Self::Unix> {
-        connect_unix(path).await
     }
 }
 

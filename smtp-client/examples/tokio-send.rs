@@ -5,20 +5,15 @@ mod send;
 
 use smtp_client::{
     resolve::DnsConfig,
-    runtime::tokio::{Dns, DnsRuntime, Tokio, TokioStream, connect, connect_unix},
+    runtime::tokio::{Dns, DnsRuntime, Tokio},
 };
-use std::{io, net::SocketAddr, path::Path, process::ExitCode};
-use tokio::{
-    net::{TcpStream, UnixStream},
-    runtime::Builder,
-};
+use std::{io, process::ExitCode};
+use tokio::runtime::Builder;
 
 struct Net;
 
 impl send::Net for Net {
     type Runtime = Tokio;
-    type Tcp = TokioStream<TcpStream>;
-    type Unix = TokioStream<UnixStream>;
     type Dns = Dns;
 
     fn runtime(&self) -> Tokio {
@@ -27,14 +22,6 @@ impl send::Net for Net {
 
     fn dns(&self, config: &DnsConfig) -> io::Result<Dns> {
         Dns::new(config, DnsRuntime::default())
-    }
-
-    async fn tcp(&self, address: SocketAddr) -> io::Result<Self::Tcp> {
-        connect(address).await
-    }
-
-    async fn unix(&self, path: &Path) -> io::Result<Self::Unix> {
-        connect_unix(path).await
     }
 }
 

@@ -5,19 +5,16 @@ mod trace;
 
 use options::Options;
 use smtp_client::{
-    Connection, Envelope, Failure, Outcome, Report, Status,
-    driver::{Runtime, Stream},
-    proto::wire::{ForwardPath, Host},
+    Connect, Connection, Delivery, Endpoint, Envelope, Failure, Hop, Mailer, Outcome, Policies,
+    Policy, Pool, PoolConfig, Report, Status,
+    proto::wire::Host,
     resolve::{DnsConfig, Resolver},
 };
 use std::{
-    collections::BTreeMap,
     error::Error,
     fmt::Display,
-    future::Future,
     io::{self, Read},
-    net::{SocketAddr, ToSocketAddrs},
-    path::Path,
+    net::ToSocketAddrs,
     process::ExitCode,
     sync::Arc,
 };
@@ -31,19 +28,15 @@ const USAGE: u8 = 64;
 
 /// What a runtime gives.
 pub(crate) trait Net {
-    type Runtime: Runtime;
-    type Tcp: Stream;
-    type Unix: Stream;
+    type Runtime: Connect;
     type Dns: Resolver;
 
     fn runtime(&self) -> Self::Runtime;
     fn dns(&self, config: &DnsConfig) -> io::Result<Self::Dns>;
-    fn tcp(&self, address: SocketAddr) -> impl Future<Output = io::Result<Self::Tcp>>;
-    fn unix(&self, path: &Path) -> impl Future<Output = io::Result<Self::Unix>>;
 }
 
 /// Sends what the command line and standard input say.
-pub(crate) async fn run(net: &impl Net) -> ExitCode {
+pub(crate) async fn run(net: &(impl Net + Sync)) -> ExitCode {
     match Job::new(net) {
         Ok(job) => match job.run().await {
             Ok(code) => ExitCode::from(code),
@@ -68,7 +61,7 @@ struct Job<'n, N> {
     trace: Option<trace::Trace>,
 }
 
-impl<'n, N: Net> Job<'n, N> {
+impl<'n, N: Net + Sync> Job<'n, N> {
     fn new(net: &'n N) -> Result<Self, Box<dyn Error>> {
         let options = Options::from_command_line();
         let envelope = options.envelope()?;
@@ -82,37 +75,36 @@ impl<'n, N: Net> Job<'n, N> {
     async fn run(&self) -> Result<u8, Box<dyn Error>> {
         if let Some(server) = self.options.dns {
             let dns = self.net.dns(&DnsConfig::new(vec![server]))?;
-            return Ok(show(&self.envelope, &[self.by_mx(&dns).await?]));
+            return Ok(show(&self.envelope, &[self.by_mx(dns).await]));
         }
-        let reports = match &self.options.unix {
-            Some(path) => {
-                let host = path.display().to_string();
-                self.over(&self.envelope, &host, self.net.unix(path).await).await?
-            }
+        let (host, endpoint) = match &self.options.unix {
+            Some(path) => (path.display().to_string(), path.clone().into()),
             None => {
-                let server = &self.options.server;
-                let address =
-                    server.to_socket_addrs()?.next().ok_or("the server has no address")?;
-                self.over(&self.envelope, server, self.net.tcp(address).await).await?
+                let server = self.options.server.clone();
+                let address = server.to_socket_addrs()?.next();
+                (server, address.ok_or("the server has no address")?.into())
             }
         };
-        Ok(show(&self.envelope, &reports.unwrap_or_else(|failure| vec![self.all(&failure)])))
+        let reports = self.over(&host, &endpoint).await?.unwrap_or_else(|failure| {
+            vec![Report::failed(self.envelope.recipients().len(), &failure)]
+        });
+        let outcomes: Vec<_> = reports.into_iter().map(|report| report.outcomes).collect();
+        Ok(show(&self.envelope, &outcomes))
     }
 
     /// Sends the message as often as wanted over one connection.
-    async fn over<S: Stream>(
+    async fn over(
         &self,
-        envelope: &Envelope,
         host: &str,
-        connected: io::Result<S>,
+        endpoint: &Endpoint,
     ) -> Result<Result<Vec<Report>, Failure>, Box<dyn Error>> {
-        let mut policy = self.options.policy(host)?;
-        policy.watch = self.trace.as_ref().map(trace::Trace::watch);
-        let stream = match connected {
+        let policy = Arc::new(self.policy(host)?);
+        let runtime = self.net.runtime();
+        let stream = match runtime.connect(endpoint).await {
             Ok(stream) => stream,
             Err(error) => return Ok(Err(Failure::unreachable(host, &error))),
         };
-        let opening = Connection::open(stream, self.net.runtime(), host, Arc::new(policy));
+        let opening = Connection::open(stream, runtime, host, policy);
         let mut connection = match opening.await {
             Ok(connection) => connection,
             Err(failure) => return Ok(Err(failure)),
@@ -122,75 +114,44 @@ impl<'n, N: Net> Job<'n, N> {
         }
         let mut reports = Vec::new();
         for _ in 0..self.options.repeat {
-            reports.push(connection.send(envelope, &self.message).await);
+            reports.push(connection.send(&self.envelope, &self.message).await);
         }
         connection.quit().await;
         Ok(Ok(reports))
     }
 
     /// Sends the message once to the hosts that the DNS names for each recipient's domain.
-    async fn by_mx(&self, dns: &N::Dns) -> Result<Report, Box<dyn Error>> {
-        let mut domains: BTreeMap<String, (Option<Host<'static>>, Vec<usize>)> = BTreeMap::new();
-        for (place, rcpt) in self.envelope.recipients().iter().enumerate() {
-            let host = match &rcpt.to {
-                ForwardPath::Mailbox(mailbox) => Some(mailbox.host.clone()),
-                ForwardPath::Postmaster => None,
-            };
-            let name = host.as_ref().map(|host| host.to_string().to_lowercase());
-            domains.entry(name.unwrap_or_default()).or_insert((host, vec![])).1.push(place);
-        }
-        let mut outcomes = BTreeMap::new();
-        let mut passed_on = true;
-        for (name, (host, places)) in domains {
-            let host = host.ok_or("<postmaster> has no domain")?;
-            let some = self.envelope.for_recipients(places.iter().copied()).ok_or("nobody")?;
-            let report = match self.options.routing().next_hops(dns, &host, seed()).await {
-                Err(none) => Report::failed(places.len(), &Failure::no_route(name, &none)),
-                Ok(hops) => {
-                    let mut last = None;
-                    let doors = hops.iter().flat_map(|hop| {
-                        hop.addresses.iter().map(|address| (hop.host.to_string(), *address))
-                    });
-                    for (host, address) in doors {
-                        let address = SocketAddr::new(address, self.options.port);
-                        let sent = self.over(&some, &host, self.net.tcp(address).await).await?;
-                        let usable = !matches!(&sent, Err(failure) if !failure.is_permanent());
-                        last = Some(sent);
-                        if usable {
-                            break;
-                        }
-                    }
-                    match last.ok_or("a route without an address")? {
-                        Ok(mut reports) => reports.pop().ok_or("nothing was sent")?,
-                        Err(failure) => Report::failed(places.len(), &failure),
-                    }
-                }
-            };
-            passed_on &= report.dsn_passed_on;
-            outcomes.extend(places.into_iter().zip(report.outcomes));
-        }
-        let mut whole = self.all(&Failure::unreachable("", &io::ErrorKind::NotFound.into()));
-        whole.outcomes = outcomes.into_values().collect::<Vec<Outcome>>();
-        whole.dsn_passed_on = passed_on;
-        Ok(whole)
+    async fn by_mx(&self, dns: N::Dns) -> Vec<Outcome> {
+        let pool = Pool::new(self.net.runtime(), PoolConfig::default());
+        let mailer = Mailer::by_mx(pool, PerHost(self), dns, self.options.routing());
+        let mailer = mailer.port(self.options.port);
+        let deliveries = mailer.send(&self.envelope, &self.message).await;
+        mailer.pool().close().await;
+        deliveries.into_iter().map(|Delivery { outcome, .. }| outcome).collect()
     }
 
-    fn all(&self, failure: &Failure) -> Report {
-        Report::failed(self.envelope.recipients().len(), failure)
+    fn policy(&self, host: &str) -> Result<Policy, Box<dyn Error>> {
+        let mut policy = self.options.policy(host)?;
+        policy.watch = self.trace.as_ref().map(trace::Trace::watch);
+        Ok(policy)
     }
 }
 
-/// A number that nobody can know before.
-fn seed() -> u64 {
-    use std::hash::{BuildHasher, RandomState};
-    RandomState::new().hash_one(0)
+/// The policy of the command line; TLS verifies each host by its name.
+struct PerHost<'j, 'n, N>(&'j Job<'n, N>);
+
+impl<N: Net + Sync> Policies for PerHost<'_, '_, N> {
+    async fn policy(&self, _: Option<&Host<'_>>, hop: &Hop) -> Result<Arc<Policy>, Failure> {
+        let policy = self.0.policy(&hop.host).map_err(|error| io::Error::other(error.to_string()));
+        policy.map(Arc::new).map_err(|error| Failure::unreachable(hop.host.clone(), &error))
+    }
 }
 
-/// Prints a line for each recipient of each report; the exit code that they make together.
-fn show(envelope: &Envelope, reports: &[Report]) -> u8 {
+/// Prints a line for each recipient of each message; the exit code that they make together.
+fn show(envelope: &Envelope, messages: &[Vec<Outcome>]) -> u8 {
     let mut worst = 0;
-    for report in reports {
-        for (rcpt, outcome) in envelope.recipients().iter().zip(&report.outcomes) {
+    for outcomes in messages {
+        for (rcpt, outcome) in envelope.recipients().iter().zip(outcomes) {
             let address = rcpt.to.to_string();
             println!(
                 "{} {} {} {} {} {}",
@@ -201,11 +162,11 @@ fn show(envelope: &Envelope, reports: &[Report]) -> u8 {
                 outcome.host,
                 outcome.reply.text(),
             );
-        }
-        if report.count(Status::Failed) > 0 {
-            worst = FAILED;
-        } else if report.count(Status::Delayed) > 0 && worst == 0 {
-            worst = TRY_AGAIN;
+            worst = match outcome.status {
+                Status::Failed => FAILED,
+                Status::Delayed if worst == 0 => TRY_AGAIN,
+                _ => worst,
+            };
         }
     }
     worst
