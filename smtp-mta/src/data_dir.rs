@@ -15,6 +15,7 @@ use std::{
 /// tmp/         what is arriving
 /// mail/NAME/   the Maildir of a mailbox
 /// tls/         the certificate that the server made for itself
+/// users.toml   who may log in
 /// ```
 #[derive(Debug)]
 pub struct DataDir {

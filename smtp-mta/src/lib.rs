@@ -23,4 +23,5 @@ pub mod spool;
 pub mod store;
 pub mod tls;
 pub mod trace;
+pub mod users;
 pub mod welcome;

@@ -1,4 +1,4 @@
-//! The commands: `serve`, `check`, `version`.
+//! The commands: `serve`, `check`, `user`, `version`.
 
 #![forbid(unsafe_code)]
 
@@ -8,6 +8,7 @@ use smtp_mta::{
     log,
     server::{Mta, Refusal},
     tls,
+    users::{UsersFile, command::UserCommand},
     welcome::Welcome,
 };
 use std::{
@@ -40,15 +41,19 @@ enum Command {
     Serve,
     /// Say whether the configuration can be used
     Check,
+    /// Say who may log in
+    #[command(subcommand)]
+    User(UserCommand),
     /// Print the version
     Version,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let done = match arguments.command {
+    let done = match &arguments.command {
         None | Some(Command::Serve) => serve(&arguments),
         Some(Command::Check) => check(&arguments),
+        Some(Command::User(command)) => user(&arguments, command),
         Some(Command::Version) => {
             print(&format!("smtp-mta {}\n", env!("CARGO_PKG_VERSION")));
             Ok(())
@@ -86,6 +91,12 @@ fn check(arguments: &Arguments) -> Result<(), Refusal> {
         .as_ref()
         .map_or("the built-in configuration".into(), |path| path.display().to_string());
     print(&format!("{file} is right\n"));
+    Ok(())
+}
+
+fn user(arguments: &Arguments, command: &UserCommand) -> Result<(), Refusal> {
+    let config = configure(arguments)?;
+    print(&command.run(&UsersFile::new(&config.data_dir))?);
     Ok(())
 }
 

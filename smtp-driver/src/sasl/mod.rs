@@ -53,3 +53,11 @@ fn saslname(name: &str) -> Result<String, SaslError> {
     }
     Ok(name.replace('=', "=3D").replace(',', "=2C"))
 }
+
+/// SASLprep (RFC 4013): the one form of a name or password, however it was typed, that mechanisms
+/// which hash it need (RFC 5802 §2.2). `None` if it is empty, or has a character that no client
+/// can send.
+#[must_use]
+pub fn prepared(text: &str) -> Option<String> {
+    scram::prepare(text).ok()
+}

@@ -26,6 +26,15 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// Who authenticated as the one and wants to act as the other; empty for the same.
+    #[must_use]
+    pub fn new(authentication_id: impl Into<String>, authorization_id: impl Into<String>) -> Self {
+        Self {
+            authentication_id: authentication_id.into(),
+            authorization_id: authorization_id.into(),
+        }
+    }
+
     /// Whether it acts as the one that it authenticated as.
     #[must_use]
     pub fn acts_as_itself(&self) -> bool {

@@ -73,7 +73,7 @@ impl MailboxName {
 
 /// What local parts are compared by: lower case, composed characters (RFC 6532 §3.1), because the
 /// same name is typed differently on different machines.
-fn folded(local_part: &str) -> String {
+pub(crate) fn folded(local_part: &str) -> String {
     ComposingNormalizer::new_nfc().normalize(local_part).to_lowercase()
 }
 

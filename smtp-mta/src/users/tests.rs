@@ -1,0 +1,90 @@
+//! Logins, as the driver asks for them.
+use super::*;
+use std::fs;
+
+const PEER: Peer = Peer { remote: None, local: None };
+
+fn on_a_runtime<T>(test: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(test)
+}
+
+fn identity(name: &str, acting_as: &str) -> Identity {
+    Identity::new(name, acting_as)
+}
+
+async fn check(users: &Users, name: &str, acting_as: &str, password: &str) -> Checked {
+    users.check(&PEER, &identity(name, acting_as), password).await
+}
+
+fn with_ada() -> (tempfile::TempDir, Users) {
+    let folder = tempfile::tempdir().unwrap();
+    UsersFile::new(folder.path()).add(&UserName::new("ada").unwrap(), "pa ss").unwrap();
+    let users = Users::open(folder.path()).unwrap();
+    (folder, users)
+}
+
+#[test]
+fn the_right_password_and_nothing_else_is_right() {
+    let (_folder, users) = with_ada();
+    on_a_runtime(async {
+        assert_eq!(check(&users, "ada", "", "pa ss").await, Checked::Right);
+        assert_eq!(check(&users, "ADA", "Ada", "pa ss").await, Checked::Right);
+        assert_eq!(check(&users, "ada", "bob", "pa ss").await, Checked::Wrong);
+        assert_eq!(check(&users, "ada", "a\nb", "pa ss").await, Checked::Wrong);
+        for (name, password) in [("ada", "pass"), ("ada", ""), ("bob", "pa ss"), ("a\nb", "pa ss")]
+        {
+            assert_eq!(check(&users, name, "", password).await, Checked::Wrong, "{name:?}");
+        }
+    });
+}
+
+#[test]
+fn a_proof_is_right_for_the_one_who_gave_it() {
+    let (_folder, users) = with_ada();
+    on_a_runtime(async {
+        for (acting_as, right, checked) in [
+            ("", true, Checked::Right),
+            ("Ada", true, Checked::Right),
+            ("bob", true, Checked::Wrong),
+            ("", false, Checked::Wrong),
+        ] {
+            let identity = identity("ada", acting_as);
+            assert_eq!(users.proved(&PEER, &identity, right).await, checked, "{acting_as}");
+        }
+    });
+}
+
+#[test]
+fn a_change_of_the_file_is_seen_at_the_next_login() {
+    let (folder, users) = with_ada();
+    let file = UsersFile::new(folder.path());
+    on_a_runtime(async {
+        let before = users.keys("ada").await.unwrap();
+        assert_eq!(users.keys("ada").await.unwrap(), before);
+        file.set_password(&UserName::new("ada").unwrap(), "new").unwrap();
+        assert_ne!(users.keys("ada").await.unwrap(), before);
+        assert_eq!(check(&users, "ada", "", "pa ss").await, Checked::Wrong);
+        assert_eq!(check(&users, "ada", "", "new").await, Checked::Right);
+        file.delete(&UserName::new("ada").unwrap()).unwrap();
+        assert_eq!(check(&users, "ada", "", "new").await, Checked::Wrong);
+    });
+}
+
+#[test]
+fn a_broken_file_leaves_the_users_as_they_were() {
+    let (folder, users) = with_ada();
+    fs::write(folder.path().join("users.toml"), "user = 1").unwrap();
+    assert!(users.reload().is_err());
+    on_a_runtime(async {
+        assert_eq!(check(&users, "ada", "", "pa ss").await, Checked::Right);
+    });
+}
+
+#[test]
+fn salts_of_users_who_are_not_there_outlive_a_restart() {
+    let (folder, users) = with_ada();
+    let again = Users::open(folder.path()).unwrap();
+    on_a_runtime(async {
+        assert_eq!(users.keys("bob").await, again.keys("bob").await);
+    });
+}
