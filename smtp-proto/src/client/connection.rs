@@ -292,7 +292,9 @@ impl ClientConnection {
         let first = self.queue.first().filter(|_| self.is_first_moot())?;
         self.queue.take_back();
         if first.kind == Kind::Data {
-            self.go(Trigger::DataRefused);
+            // Without a transaction there is nothing to reset.
+            let open = self.transaction.open;
+            self.go(if open { Trigger::DataRefused } else { Trigger::NobodyWanted });
         }
         Some(first.id)
     }

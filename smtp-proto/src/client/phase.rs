@@ -75,7 +75,8 @@ pub(super) enum Trigger {
     AuthEnded,
     MailRefused,
     BodyWanted,
-    /// DATA was granted although no recipient was: the dot line has been sent.
+    /// No message follows DATA: it was granted although no recipient was, and the dot line has been
+    /// sent; or MAIL was refused, and it was never sent.
     NobodyWanted,
     DataRefused,
     ChunkRefused,
