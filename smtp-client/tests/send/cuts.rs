@@ -125,6 +125,7 @@ fn cut_everywhere(script: &str, policy: Policy, to: &[&str], fates: &[Fate]) -> 
     };
     assert_eq!(statuses(&report), fates.iter().map(|fate| fate.0).collect::<Vec<_>>());
     let &(sent, received) = heard.positions.last().unwrap();
+    let messages = heard.messages.len();
     let points = (0..=sent).map(|n| (n, NEVER)).chain((0..=received).map(|n| (NEVER, n)));
     let mut count = 0;
     for point in points {
@@ -138,8 +139,14 @@ fn cut_everywhere(script: &str, policy: Policy, to: &[&str], fates: &[Fate]) -> 
             .iter()
             .map(|&(status, step)| if played >= step { status } else { Status::Delayed })
             .collect();
-        let (report, _) = session(&script, &policy, &envelope, point);
+        let (report, heard) = session(&script, &policy, &envelope, point);
         assert_eq!(statuses(&report), want, "cut at {point:?}: {report:?}");
+        for (outcome, fate) in report.outcomes.iter().zip(fates) {
+            let delayed = outcome.status == Status::Delayed;
+            let taken = heard.messages.len() == messages && fate.0 == Status::Sent;
+            assert!(outcome.in_doubt || !(delayed && taken), "cut at {point:?}: {outcome:?}");
+            assert!(delayed || !outcome.in_doubt, "cut at {point:?}: {outcome:?}");
+        }
         count += 1;
     }
     count
