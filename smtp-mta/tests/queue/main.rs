@@ -1,5 +1,7 @@
 //! The queue, from outside.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod crash;
 mod many;
 mod model;
