@@ -14,6 +14,8 @@
 mod body;
 mod error;
 mod filter;
+#[cfg(test)]
+mod full_disk;
 mod open;
 mod reader;
 mod room;
