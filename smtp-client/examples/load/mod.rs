@@ -31,8 +31,8 @@ pub(crate) struct Options {
     /// Connections at a time.
     #[arg(long, default_value_t = 20)]
     connections: u16,
-    /// Messages of one connection.
-    #[arg(long, default_value_t = u32::MAX)]
+    /// Messages of one connection; our own servers take no more than this.
+    #[arg(long, default_value_t = 1_000)]
     kept: u32,
     /// BDAT instead of DATA, where it is offered.
     #[arg(long)]
