@@ -35,7 +35,7 @@ use std::{
 /// | no connection, 421, any refusal before MAIL | the next address, then the next host |
 /// | connection lost, or 421, before all of the message was sent | the same, for those without a reply |
 /// | connection lost after that | delayed, and [in doubt](Outcome::in_doubt): the host may have it, and another would have it twice |
-/// | 4yz to MAIL, RCPT or the message | delayed; the next host has it from this one's spool at best |
+/// | 4yz to MAIL, RCPT or the message | delayed: a full mailbox is full at every host |
 /// | 5yz to MAIL, RCPT or the message | failed; no other host is asked for what one has refused |
 ///
 /// If all hosts refuse before MAIL, the recipients have failed only if none of them may think
