@@ -12,6 +12,7 @@
 
 pub mod config;
 pub mod data_dir;
+pub mod header;
 pub mod log;
 pub mod maildir;
 pub mod message_id;
@@ -21,6 +22,7 @@ pub mod server;
 pub mod session;
 pub mod spool;
 pub mod store;
+pub mod submission;
 pub mod tls;
 pub mod trace;
 pub mod users;

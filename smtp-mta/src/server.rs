@@ -8,13 +8,14 @@ use crate::{
     policy::DomainName,
     session::{Receiver, Reception},
     tls,
+    users::Users,
 };
 use smtp_driver::{Acceptor, Limiter, Notice, Pool, Service, Stop};
 use smtp_proto::{
     Limits,
     ext::Extensions,
-    server::ServerConfig,
-    wire::{Domain, Host},
+    server::{Mode, ServerConfig},
+    wire::{Domain, Host, Mechanism},
 };
 use smtp_server_tokio::{Server, TcpListener, Tokio};
 use std::{
@@ -45,7 +46,8 @@ pub struct Mta {
 #[derive(Debug)]
 struct Parts {
     machine: Machine,
-    receiver: Arc<Receiver<MaildirStore>>,
+    reception: Arc<Reception<MaildirStore>>,
+    users: Users,
     acceptor: Acceptor,
     limiter: Limiter,
     pool: Pool,
@@ -53,11 +55,13 @@ struct Parts {
     _data: DataDir,
 }
 
-/// The machine's configuration, with STARTTLS and without.
+/// What the machines of all listeners have in common.
 #[derive(Debug)]
 struct Machine {
-    starttls: Arc<ServerConfig>,
-    plain: Arc<ServerConfig>,
+    host: Host<'static>,
+    limits: Limits,
+    /// For submission: one that does not show the password comes first.
+    mechanisms: Vec<Mechanism<'static>>,
 }
 
 /// Controls a server that runs.
@@ -65,6 +69,7 @@ struct Machine {
 pub struct Control {
     stop: Stop,
     acceptor: Acceptor,
+    users: Users,
     certificate: Certificate,
     hostname: DomainName,
     own: PathBuf,
@@ -79,17 +84,18 @@ impl Mta {
     pub fn start(config: &Config) -> Result<Self, Refusal> {
         let data = DataDir::open(&config.data_dir)?;
         let acceptor = Acceptor::new(tls::load(&config.tls, &config.hostname, &data.tls())?);
-        let recipients = config.recipients();
+        let policy = config.policy();
         let failed = |error: io::Error| {
             Refusal(format!("cannot use the data folder {}: {error}", config.data_dir.display()))
         };
-        let mailboxes = recipients.mailboxes();
+        let users = Users::open(&config.data_dir).map_err(failed)?;
+        let mailboxes = policy.recipients().mailboxes();
         let store =
             MaildirStore::open(data.mail(), config.hostname.clone(), &mailboxes).map_err(failed)?;
         remove_abandoned(&data.tmp(), MessageId::is_one, SystemTime::now()).map_err(failed)?;
         let reception = Reception {
             hostname: config.hostname.clone(),
-            recipients,
+            policy,
             tmp: data.tmp(),
             store,
             ids: MessageIds::new().map_err(failed)?,
@@ -98,13 +104,15 @@ impl Mta {
         let control = Control {
             stop: Stop::new(),
             acceptor: acceptor.clone(),
+            users: users.clone(),
             certificate: config.tls.clone(),
             hostname: config.hostname.clone(),
             own: data.tls(),
         };
         let parts = Parts {
             machine: Machine::new(config)?,
-            receiver: Arc::new(Receiver(Arc::new(reception))),
+            reception: Arc::new(reception),
+            users,
             acceptor,
             limiter: Limiter::default(),
             pool: Pool::default(),
@@ -133,7 +141,9 @@ impl Mta {
         let stop = self.control.stop;
         for (listener, socket) in self.open {
             let service = self.parts.service(&listener)?;
-            let server = Server::new(runtime, service, Arc::clone(&self.parts.receiver))
+            let reception = Arc::clone(&self.parts.reception);
+            let receiver = Receiver { reception, role: listener.role };
+            let server = Server::new(runtime, service, receiver)
                 .limiter(self.parts.limiter.clone())
                 .observer(observe);
             let (signal, stopped) = (server.stop(), stop.given());
@@ -154,11 +164,12 @@ impl Control {
         self.stop.stop();
     }
 
-    /// Reads the certificate again, for the handshakes to come. Blocks.
+    /// Reads the certificate again, for the handshakes to come, and the users. Blocks.
     ///
     /// # Errors
-    /// A sentence that names the file; the old certificate stays.
+    /// A sentence that names the file; what was read from it before stays.
     pub fn reload(&self) -> Result<(), Refusal> {
+        self.users.reload().map_err(|error| Refusal(error.to_string()))?;
         self.acceptor.replace(tls::load(&self.certificate, &self.hostname, &self.own)?);
         Ok(())
     }
@@ -170,29 +181,42 @@ impl Machine {
             .map_err(|error| Refusal(format!("{}: {error}", config.hostname)))?;
         let mut limits = Limits::default();
         limits.message = config.message_size_limit;
-        let extensions = Extensions::new().smtputf8().chunking();
-        let builder = ServerConfig::builder(Host::Domain(host.into_static())).limits(limits);
-        Ok(Self {
-            starttls: builder.clone().extensions(extensions.clone().starttls()).build(),
-            plain: builder.extensions(extensions).build(),
-        })
+        let mechanisms = Mechanism::parse("SCRAM-SHA-256").into_iter();
+        let mechanisms = mechanisms.chain([Mechanism::PLAIN, Mechanism::LOGIN]).collect();
+        Ok(Self { host: Host::Domain(host.into_static()), limits, mechanisms })
+    }
+
+    fn config(&self, listener: &Listener) -> Arc<ServerConfig> {
+        let mut extensions = Extensions::new().smtputf8().chunking();
+        if listener.tls == TlsStart::Starttls {
+            extensions = extensions.starttls();
+        }
+        if listener.role.is_submission() {
+            extensions = extensions.auth(self.mechanisms.iter().cloned());
+        }
+        let mode = match listener.role {
+            Role::Mx => Mode::Smtp,
+            Role::Submission | Role::Submissions => Mode::Submission,
+            Role::Lmtp => Mode::Lmtp,
+        };
+        let builder = ServerConfig::builder(self.host.clone());
+        builder.mode(mode).limits(self.limits).extensions(extensions).build()
     }
 }
 
 impl Parts {
     fn service(&self, listener: &Listener) -> Result<Service, Refusal> {
-        let Role::Mx = listener.role;
-        let machine = match listener.tls {
-            TlsStart::Starttls => &self.machine.starttls,
-            TlsStart::Implicit | TlsStart::Off => &self.machine.plain,
-        };
-        let service = Service::new(Arc::clone(machine))
+        let service = Service::new(self.machine.config(listener))
             .and_then(|service| service.pool(self.pool.clone()))
             .map_err(|error| Refusal(error.to_string()))?;
-        Ok(match listener.tls {
+        let service = match listener.tls {
             TlsStart::Starttls => service.starttls(self.acceptor.clone()),
             TlsStart::Implicit => service.implicit_tls(self.acceptor.clone()),
             TlsStart::Off => service,
+        };
+        Ok(match listener.role.is_submission() {
+            true => service.credentials(self.users.clone()),
+            false => service,
         })
     }
 }

@@ -1,13 +1,17 @@
 //! The answers to one connection.
 
 use crate::{
+    config::Role,
+    header::{Header, loops, too_many_hops},
     message_id::{MessageId, MessageIds},
-    policy::{DomainName, MailboxName, Recipients},
-    spool::Spool,
+    policy::{Client, Decision, DomainName, MailboxName, Policy},
+    spool::{Spool, Spooled},
     store::{NewMessage, Store, StoreError},
+    submission,
     trace::{Trace, protocol},
+    users::UserName,
 };
-use smtp_driver::{Envelope, Handler, NewHandler, Peer, TlsInfo, Verdict};
+use smtp_driver::{Envelope, Handler, NewHandler, Peer, TlsInfo, Verdict, sasl::Identity};
 use smtp_proto::{
     Class, CloseReason, EnhancedCode, Violation,
     server::{Aborted, Session},
@@ -28,8 +32,8 @@ use std::{
 pub struct Reception<S> {
     /// Who we are.
     pub hostname: DomainName,
-    /// For whom mail is accepted.
-    pub recipients: Recipients,
+    /// Who may send what to whom.
+    pub policy: Policy,
     /// Where messages are while they arrive.
     pub tmp: PathBuf,
     /// Where messages go.
@@ -38,22 +42,30 @@ pub struct Reception<S> {
     pub ids: MessageIds,
 }
 
-/// Makes the handler of each connection.
+/// Makes the handler of each connection of a listener.
 #[derive(Debug)]
-pub struct Receiver<S>(pub Arc<Reception<S>>);
+pub struct Receiver<S> {
+    /// What all connections share.
+    pub reception: Arc<Reception<S>>,
+    /// What the listener is for.
+    pub role: Role,
+}
 
 impl<S: Store> NewHandler for Receiver<S> {
     type Handler = Reading<S>;
 
     fn new_handler(&self, peer: &Peer) -> Reading<S> {
         Reading {
-            reception: Arc::clone(&self.0),
-            id: self.0.ids.next(),
+            reception: Arc::clone(&self.reception),
+            role: self.role,
+            id: self.reception.ids.next(),
             peer: peer.clone(),
             since: Instant::now(),
             hello: None,
             tls: None,
+            login: None,
             message: None,
+            delivered: None,
             stored: None,
             refused: AtomicU32::new(0),
             total: Total::default(),
@@ -66,14 +78,19 @@ impl<S: Store> NewHandler for Receiver<S> {
 #[derive(Debug)]
 pub struct Reading<S: Store> {
     reception: Arc<Reception<S>>,
+    role: Role,
     /// Our name for the session.
     id: MessageId,
     peer: Peer,
     since: Instant,
     hello: Option<HelloName<'static>>,
     tls: Option<TlsInfo>,
+    /// As whom the peer has logged in.
+    login: Option<UserName>,
     /// The message that is arriving.
     message: Option<Arriving>,
+    /// LMTP: what became of the last one, for all its recipients.
+    delivered: Option<Verdict>,
     /// The last one that arrived, should its acceptance come too late.
     stored: Option<S::Receipt>,
     /// Recipients refused in the open transaction. Several may be looked up at once.
@@ -87,11 +104,27 @@ pub struct Reading<S: Store> {
 #[derive(Debug)]
 struct Arriving {
     facts: Facts,
+    /// The header, until it is whole.
+    header: Option<Header>,
     spool: Spool,
 }
 
+/// Why a message that arrives is not taken.
+enum NotTaken {
+    /// It is not as it should be.
+    Refused(Refused<'static>),
+    /// It cannot be written.
+    Failed(StoreError),
+}
+
+impl From<StoreError> for NotTaken {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
 /// What the log says about a message.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Facts {
     id: MessageId,
     from: String,
@@ -122,6 +155,7 @@ impl<S: Store> Reading<S> {
             peer = self.address(),
             id = message.id.to_string(),
             from = message.from,
+            login = self.login.as_ref().map(UserName::as_str),
             recipients = message.recipients,
             refused = self.refused.load(Ordering::Relaxed),
             size = message.size,
@@ -140,6 +174,107 @@ impl<S: Store> Reading<S> {
         self.log(message, "failed", Some(&reason));
         self.total.failed += 1;
         error.reply()
+    }
+
+    /// The message cannot be taken as it is.
+    fn refuse(&mut self, message: &Facts, reply: &Refused<'static>) {
+        self.log(message, "refused", Some(reply.text()));
+        self.total.failed += 1;
+    }
+
+    fn client(&self) -> Client<'_> {
+        let address = self.peer.remote.map(|remote| remote.ip());
+        Client { role: self.role, address, login: self.login.as_ref() }
+    }
+
+    /// Judges and completes the header, which is whole, and lets it into the spool.
+    async fn pass(
+        &self,
+        header: &Header,
+        facts: &Facts,
+        spool: &mut Spool,
+    ) -> Result<(), NotTaken> {
+        if loops(header) {
+            return Err(NotTaken::Refused(too_many_hops()));
+        }
+        if self.role.is_submission() {
+            let Some(login) = &self.login else {
+                return Err(NotTaken::Refused(Refused::AUTH_REQUIRED));
+            };
+            let missing = submission::complete(
+                header,
+                &submission::Facts {
+                    from: &facts.from,
+                    id: facts.id,
+                    hostname: &self.reception.hostname,
+                    date: &jiff::Zoned::now(),
+                },
+                |author| self.reception.policy.author(login, author),
+            );
+            spool.write(&[missing.map_err(NotTaken::Refused)?.as_bytes()]).await?;
+        }
+        Ok(spool.write(&[header.octets()]).await?)
+    }
+
+    /// Takes some octets of the message.
+    async fn take(&self, message: &mut Arriving, pieces: &[&[u8]]) -> Result<(), NotTaken> {
+        let Arriving { facts, header, spool } = message;
+        let mut pieces = pieces.iter();
+        while let Some(open) = header {
+            let Some(piece) = pieces.next() else { return Ok(()) };
+            facts.size += piece.len() as u64;
+            if let Some(rest) = open.take(piece) {
+                self.pass(open, facts, spool).await?;
+                *header = None;
+                spool.write(&[rest]).await?;
+            }
+        }
+        let pieces = pieces.as_slice();
+        facts.size += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
+        Ok(spool.write(pieces).await?)
+    }
+
+    /// All of the message is there.
+    async fn finish(&self, message: Arriving) -> Result<Spooled, NotTaken> {
+        let Arriving { facts, header, mut spool } = message;
+        if let Some(header) = &header {
+            self.pass(header, &facts, &mut spool).await?;
+        }
+        Ok(spool.finish().await?)
+    }
+
+    /// Stores the message that has arrived, for all its recipients.
+    async fn store(&mut self, envelope: &Envelope<MailboxName>) -> Verdict {
+        let Some(message) = self.message.take() else {
+            return Verdict::Refuse(Refused::TRY_LATER);
+        };
+        let facts = message.facts.clone();
+        let mut mailboxes: Vec<_> = envelope.recipients.iter().map(|r| r.value.clone()).collect();
+        mailboxes.sort_unstable();
+        mailboxes.dedup();
+        let body = match self.finish(message).await {
+            Ok(body) => body,
+            Err(error) => return Verdict::Refuse(self.not_taken(&facts, error)),
+        };
+        match self.reception.store.store(NewMessage { id: facts.id, mailboxes, body }).await {
+            Ok(receipt) => {
+                self.stored = Some(receipt);
+                self.total.stored += 1;
+                self.log(&facts, "stored", None);
+                stored(facts.id)
+            }
+            Err(error) => Verdict::Refuse(self.fail(&facts, &error)),
+        }
+    }
+
+    fn not_taken(&mut self, facts: &Facts, why: NotTaken) -> Refused<'static> {
+        match why {
+            NotTaken::Refused(reply) => {
+                self.refuse(facts, &reply);
+                reply
+            }
+            NotTaken::Failed(error) => self.fail(facts, &error),
+        }
     }
 
     /// The peer did not complete the message, or the machine refused it.
@@ -170,14 +305,28 @@ impl<S: Store> Handler for Reading<S> {
         Verdict::YES
     }
 
-    async fn mail(&mut self, _: Session, _: &Mail<'_>) -> Verdict {
+    fn authenticated(&mut self, _: Session, identity: &Identity) {
+        self.login = UserName::new(&identity.authentication_id);
+    }
+
+    async fn mail(&mut self, _: Session, mail: &Mail<'_>) -> Verdict {
         self.stored = None;
+        self.delivered = None;
         *self.refused.get_mut() = 0;
-        Verdict::YES
+        match self.reception.policy.sender(&self.client(), &mail.from) {
+            Ok(()) => Verdict::YES,
+            Err(reply) => Verdict::Refuse(reply),
+        }
     }
 
     async fn rcpt(&self, _: Session, rcpt: &Rcpt<'_>) -> Verdict<MailboxName> {
-        match self.reception.recipients.find(&rcpt.to) {
+        let decision = match self.reception.policy.recipient(&self.client(), &rcpt.to) {
+            Decision::Local(mailbox) => Ok(mailbox),
+            // The store has no way there.
+            Decision::Relay => Err(Refused::RELAY_DENIED),
+            Decision::Refuse(reply) => Err(reply),
+        };
+        match decision {
             Ok(mailbox) => Verdict::Accept(mailbox),
             Err(reply) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
@@ -220,49 +369,49 @@ impl<S: Store> Handler for Reading<S> {
             protocol: protocol(&session),
             since: Instant::now(),
         };
-        self.message = Some(Arriving { facts, spool });
+        self.message = Some(Arriving { facts, header: Some(Header::default()), spool });
         Verdict::YES
     }
 
     async fn body(&mut self, pieces: &[&[u8]]) -> Result<(), Refused<'static>> {
-        let Some(message) = &mut self.message else { return Err(Refused::TRY_LATER) };
-        message.facts.size += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
-        let Err(error) = message.spool.write(pieces).await else { return Ok(()) };
-        match self.message.take() {
-            Some(message) => Err(self.fail(&message.facts, &error)),
-            None => Err(error.reply()),
+        let Some(mut message) = self.message.take() else { return Err(Refused::TRY_LATER) };
+        match self.take(&mut message, pieces).await {
+            Ok(()) => {
+                self.message = Some(message);
+                Ok(())
+            }
+            Err(why) => Err(self.not_taken(&message.facts, why)),
         }
     }
 
     async fn end(&mut self, _: Session, envelope: &Envelope<MailboxName>, _: u64) -> Verdict {
-        let Some(Arriving { facts, spool }) = self.message.take() else {
-            return Verdict::Refuse(Refused::TRY_LATER);
-        };
-        let mut mailboxes: Vec<_> = envelope.recipients.iter().map(|r| r.value.clone()).collect();
-        mailboxes.sort_unstable();
-        mailboxes.dedup();
-        let result = match spool.finish().await {
-            Ok(body) => {
-                self.reception.store.store(NewMessage { id: facts.id, mailboxes, body }).await
-            }
-            Err(error) => Err(error),
-        };
-        match result {
-            Ok(receipt) => {
-                self.stored = Some(receipt);
-                self.total.stored += 1;
-                self.log(&facts, "stored", None);
-                stored(facts.id)
-            }
-            Err(error) => Verdict::Refuse(self.fail(&facts, &error)),
+        self.store(envelope).await
+    }
+
+    async fn delivered(
+        &mut self,
+        _: Session,
+        envelope: &Envelope<MailboxName>,
+        _: usize,
+        _: u64,
+    ) -> Verdict {
+        if let Some(verdict) = &self.delivered {
+            return verdict.clone();
         }
+        let verdict = self.store(envelope).await;
+        self.delivered = Some(verdict.clone());
+        verdict
     }
 
     fn aborted(&mut self, why: Aborted) {
         self.abort(&format!("{why:?}"));
     }
 
-    fn stale(&mut self, _: Option<usize>) {
+    fn stale(&mut self, recipient: Option<usize>) {
+        // LMTP: others may have been told 250. Twice is better than not at all.
+        if recipient.is_some() {
+            return;
+        }
         if let Some(receipt) = self.stored.take() {
             self.reception.store.retract(receipt);
             self.total.stored -= 1;

@@ -84,7 +84,7 @@ pub fn protocol(session: &Session) -> &'static str {
 }
 
 /// A date as RFC 5322 §3.3 writes it, with a numeric offset.
-struct Date<'a>(&'a Zoned);
+pub(crate) struct Date<'a>(pub(crate) &'a Zoned);
 
 impl fmt::Display for Date<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

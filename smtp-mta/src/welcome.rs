@@ -1,7 +1,7 @@
 //! What is printed when the server has started: where it listens, and a first mail to send.
 
 use crate::{
-    config::{Certificate, Config, Listener, TlsStart},
+    config::{Certificate, Config, Listener, Role, TlsStart},
     policy::MailboxName,
     tls,
 };
@@ -19,12 +19,17 @@ pub struct Welcome<'a> {
 impl fmt::Display for Welcome<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for listener in self.listening {
-            let tls = match listener.tls {
-                TlsStart::Starttls => "SMTP with STARTTLS",
-                TlsStart::Implicit => "SMTP inside TLS",
-                TlsStart::Off => "SMTP without TLS",
+            let spoken = match listener.role {
+                Role::Mx => "SMTP",
+                Role::Submission | Role::Submissions => "submission",
+                Role::Lmtp => "LMTP",
             };
-            writeln!(f, "listening on {} ({tls})", listener.address)?;
+            let tls = match listener.tls {
+                TlsStart::Starttls => "with STARTTLS",
+                TlsStart::Implicit => "inside TLS",
+                TlsStart::Off => "without TLS",
+            };
+            writeln!(f, "listening on {} ({spoken} {tls})", listener.address)?;
         }
         let data = self.config.data_dir.display();
         writeln!(f, "mail for these lands in {data}/mail/NAME/:")?;
@@ -40,7 +45,9 @@ impl fmt::Display for Welcome<'_> {
 
 impl Welcome<'_> {
     fn first_mail(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(listener) = self.listening.first() else { return Ok(()) };
+        // One that needs no password.
+        let mut listeners = self.listening.iter();
+        let Some(listener) = listeners.find(|it| it.role == Role::Mx) else { return Ok(()) };
         let Some(domain) = self.config.domains.first() else { return Ok(()) };
         let (ip, port) = (listener.address.ip(), listener.address.port());
         // A server on all addresses is tried on this machine's own.
@@ -122,6 +129,18 @@ mod tests {
         let text = printed("[[listener]]\naddress = '[::]:465'\ntls = 'implicit'");
         assert!(text.contains("--port 465 --tls-on-connect --to"), "{text}");
         assert!(text.contains("curl smtps://[::1]:465 --cacert"), "{text}");
+    }
+
+    #[test]
+    fn a_first_mail_needs_no_password() {
+        let listener =
+            |port, role| format!("[[listener]]\naddress = '127.0.0.1:{port}'\nrole = '{role}'\n");
+        let text = printed(&(listener(587, "submission") + &listener(465, "submissions")));
+        assert!(text.contains("127.0.0.1:587 (submission with STARTTLS)\n"), "{text}");
+        assert!(text.contains("127.0.0.1:465 (submission inside TLS)\n"), "{text}");
+        assert!(!text.contains("swaks"), "{text}");
+        let text = printed(&(listener(587, "submission") + &listener(2525, "mx")));
+        assert!(text.contains("swaks --server 127.0.0.1 --port 2525 "), "{text}");
     }
 
     #[test]

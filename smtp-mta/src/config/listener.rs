@@ -5,16 +5,13 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// An address to listen on, and what is spoken there.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Keys")]
 pub struct Listener {
     /// The address and the port; port 0 takes one that is free.
-    #[serde(deserialize_with = "socket_address")]
     pub address: SocketAddr,
     /// Who is expected to talk to it.
-    #[serde(default)]
     pub role: Role,
     /// How TLS begins.
-    #[serde(default)]
     pub tls: TlsStart,
 }
 
@@ -25,6 +22,19 @@ pub enum Role {
     /// Other servers, with mail for the local domains.
     #[default]
     Mx,
+    /// Mail programs of users, who log in (RFC 6409).
+    Submission,
+    /// The same inside TLS (RFC 8314 §3.3).
+    Submissions,
+    /// Another server of ours, with mail for the local domains (RFC 2033).
+    Lmtp,
+}
+
+impl Role {
+    /// Whether users log in here.
+    pub fn is_submission(self) -> bool {
+        matches!(self, Self::Submission | Self::Submissions)
+    }
 }
 
 /// How TLS begins on a listener.
@@ -38,6 +48,40 @@ pub enum TlsStart {
     Implicit,
     /// Never.
     Off,
+}
+
+/// A listener as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    #[serde(deserialize_with = "socket_address")]
+    address: SocketAddr,
+    #[serde(default)]
+    role: Role,
+    tls: Option<TlsStart>,
+}
+
+impl TryFrom<Keys> for Listener {
+    type Error = &'static str;
+
+    fn try_from(Keys { address, role, tls }: Keys) -> Result<Self, Self::Error> {
+        let tls = match (role, tls) {
+            (Role::Submissions, None | Some(TlsStart::Implicit)) => TlsStart::Implicit,
+            (Role::Submissions, Some(_)) => {
+                return Err(
+                    "`submissions` begins inside TLS; the role for STARTTLS is `submission`",
+                );
+            }
+            (Role::Submission, Some(TlsStart::Off)) => {
+                return Err("`submission` takes passwords, which need TLS");
+            }
+            (Role::Lmtp, _) if address.port() == 25 => {
+                return Err("LMTP must not be spoken on port 25 (RFC 2033 §5)");
+            }
+            (_, tls) => tls.unwrap_or_default(),
+        };
+        Ok(Self { address, role, tls })
+    }
 }
 
 /// Both loopback addresses, with STARTTLS.

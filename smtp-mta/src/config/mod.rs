@@ -8,7 +8,10 @@ mod values;
 
 pub use listener::{Listener, Role, TlsStart, loopback};
 
-use crate::policy::{DomainName, MailboxName, Recipients};
+use crate::{
+    policy::{DomainName, MailboxName, Network, Policy, Recipients, Sender, Senders},
+    users::UserName,
+};
 use serde::{Deserialize, Deserializer, de};
 use std::{
     fmt,
@@ -40,6 +43,11 @@ pub struct Config {
     /// For whom mail is accepted.
     #[serde(rename = "domain", deserialize_with = "not_empty")]
     pub domains: Vec<Domain>,
+    /// Who may send to other domains without a login, on listeners of role `mx`.
+    pub relay_networks: Vec<Network>,
+    /// What is said of users beside their password.
+    #[serde(rename = "user")]
+    pub users: Vec<User>,
 }
 
 /// The certificate of the server.
@@ -124,6 +132,16 @@ pub struct Domain {
     pub mailboxes: Vec<MailboxName>,
 }
 
+/// What is said of a user beside the password.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct User {
+    /// As the user logs in.
+    pub name: UserName,
+    /// As whom the user may send, beside the own addresses.
+    pub may_send_as: Vec<Sender>,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -137,6 +155,8 @@ impl Default for Config {
                 name: DomainName::localhost(),
                 mailboxes: vec![MailboxName::you()],
             }],
+            relay_networks: Vec::new(),
+            users: Vec::new(),
         }
     }
 }
@@ -174,6 +194,15 @@ impl Config {
             recipients.add(domain.name.clone(), domain.mailboxes.iter().cloned());
         }
         recipients
+    }
+
+    /// Who may send what to whom.
+    pub fn policy(&self) -> Policy {
+        let mut senders = Senders::new(self.domains.iter().map(|domain| domain.name.clone()));
+        for user in &self.users {
+            senders.allow(user.name.clone(), user.may_send_as.iter().cloned());
+        }
+        Policy::new(self.recipients(), self.relay_networks.clone(), senders)
     }
 }
 
@@ -259,6 +288,24 @@ mod tests {
     }
 
     #[test]
+    fn a_role_says_how_tls_begins_unless_the_file_does() {
+        let config = parse(
+            "[[listener]]
+             address = '[::1]:587'
+             role = 'submission'
+             [[listener]]
+             address = '[::1]:465'
+             role = 'submissions'
+             [[listener]]
+             address = '[::1]:24'
+             role = 'lmtp'
+             tls = 'off'",
+        );
+        let tls: Vec<_> = config.unwrap().listeners.iter().map(|it| it.tls).collect();
+        assert_eq!(tls, [TlsStart::Starttls, TlsStart::Implicit, TlsStart::Off]);
+    }
+
+    #[test]
     fn unknown_keys_are_errors_with_their_place() {
         wrong("hostnme = 'a'", "x.toml:1:1: unknown key `hostnme`, expected one of `hostname`");
         wrong("[log]\nformat = 'json'\n  colour = 1\n", "x.toml:3:3: unknown key `colour`");
@@ -277,7 +324,22 @@ mod tests {
         );
         wrong(
             "[[listener]]\naddress = '[::]:25'\nrole = 'mxx'",
-            "x.toml:3:8: unknown value `mxx`, expected `mx`",
+            "x.toml:3:8: unknown value `mxx`, expected one of `mx`, `submission`, `submissions`, `lmtp`",
+        );
+        let listener = |keys| format!("[[listener]]\naddress = '[::1]:25'\n{keys}");
+        wrong(
+            &listener("role = 'submissions'\ntls = 'starttls'"),
+            "x.toml:1:1: `submissions` begins inside TLS",
+        );
+        wrong(
+            &listener("role = 'submission'\ntls = 'off'"),
+            "x.toml:1:1: `submission` takes passwords, which need TLS",
+        );
+        wrong(&listener("role = 'lmtp'"), "x.toml:1:1: LMTP must not be spoken on port 25");
+        wrong("relay_networks = ['10.0.0.1/8']", "x.toml:1:18: `10.0.0.1/8` is not a network");
+        wrong(
+            "[[user]]\nname = 'ada'\nmay_send_as = ['x']",
+            "x.toml:3:15: `x` is neither an address, nor",
         );
         wrong("listener = []", "x.toml:1:12: at least one is needed");
         wrong("[[domain]]\nname = 'a.example'", "x.toml:1:1: missing key `mailboxes`");

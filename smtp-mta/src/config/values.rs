@@ -1,6 +1,6 @@
 //! Values of the configuration that are more than TOML knows.
 
-use crate::policy::{DomainName, MailboxName};
+use crate::policy::{DomainName, MailboxName, Network, Sender};
 use serde::{Deserialize, Deserializer, de};
 use std::fmt;
 
@@ -17,6 +17,29 @@ impl<'de> Deserialize<'de> for MailboxName {
         let text = String::deserialize(from)?;
         Self::new(&text).map_err(|error| {
             de::Error::custom(format_args!("`{}` cannot be: {error}", text.escape_debug()))
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Network {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        Self::new(&text).ok_or_else(|| {
+            de::Error::custom(format_args!(
+                "`{text}` is not a network, such as `192.0.2.0/24` or `2001:db8::/32`"
+            ))
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Sender {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        Self::new(&text).ok_or_else(|| {
+            de::Error::custom(format_args!(
+                "`{}` is neither an address, nor `@` and a domain, nor `*`",
+                text.escape_debug()
+            ))
         })
     }
 }

@@ -1,10 +1,15 @@
-//! Which recipients exist, and the names that this is about.
+//! Who may send what to whom, and the names that this is about.
 
 mod recipients;
+mod relay;
+mod senders;
 
 pub use recipients::Recipients;
+pub use relay::{Client, Decision, Network, Policy};
+pub use senders::{Sender, Senders};
 
 use icu_normalizer::ComposingNormalizer;
+use smtp_proto::{EnhancedCode, wire::Refused};
 use std::{borrow::Borrow, fmt, sync::Arc};
 
 /// The name of a mailbox here, which is also that of its folder. It comes from the configuration,
@@ -117,4 +122,10 @@ impl fmt::Display for DomainName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
     }
+}
+
+/// 550 5.7.1 (RFC 6409 §6.1).
+fn not_your_address() -> Refused<'static> {
+    let reply = Refused::new(550, EnhancedCode::permanent(7, 1), "You may not send as this sender");
+    reply.unwrap_or(Refused::DENIED)
 }

@@ -24,6 +24,17 @@ impl Recipients {
         all
     }
 
+    /// Whether the domain of `to` is local, or there is none.
+    pub fn is_local(&self, to: &ForwardPath<'_>) -> bool {
+        match to.mailbox().map(|mailbox| &mailbox.host) {
+            Some(Host::Domain(domain)) => {
+                DomainName::new(domain.as_str()).is_some_and(|domain| self.0.contains_key(&domain))
+            }
+            Some(Host::Literal(_)) => false,
+            None => true,
+        }
+    }
+
     /// The mailbox of a recipient.
     ///
     /// # Errors

@@ -3,9 +3,12 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+pub(crate) mod tls;
+
 use smtp_mta::{
     config::Config,
     server::{Control, Mta},
+    users::{UserName, UsersFile},
 };
 use std::{
     fs,
@@ -73,6 +76,12 @@ impl Site {
             left.extend(files(&self.folder.path().join("mail").join(mailbox).join("tmp")));
         }
         left
+    }
+
+    /// Lets somebody log in.
+    pub(crate) fn add_user(&self, name: &str, password: &str) {
+        let name = UserName::new(name).unwrap();
+        UsersFile::new(self.folder.path()).add(&name, password).unwrap();
     }
 
     pub(crate) fn begin_to_stop(&self) {

@@ -1,0 +1,94 @@
+//! What the log says of logins. One test: the log belongs to the process.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod site;
+
+use site::{
+    Site,
+    tls::{dialogue, tls},
+};
+use smtp_mta::{
+    config::{Log, LogFormat, LogLevel},
+    log::subscriber,
+};
+use smtp_proto::wire::Base64;
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(octets)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn base64(text: &str) -> String {
+    Base64::encode(text.as_bytes()).as_str().to_owned()
+}
+
+#[test]
+fn logins_are_logged_without_any_secret() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let log = Log { format: LogFormat::Text, level: LogLevel::Debug };
+    let subscriber = subscriber(log, false, move || writer.clone());
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+
+    let mut site = Site::with(
+        "hostname = 'mx.example'
+         [[listener]]
+         address = '127.0.0.1:0'
+         role = 'submissions'",
+    );
+    site.add_user("you", "hunter2");
+    let plain = |name: &str, password: &str| {
+        format!("AUTH PLAIN {}\r\n", base64(&format!("\0{name}\0{password}")))
+    };
+    for exchange in [
+        vec![
+            // A password where the name should be, and one that is nearly right.
+            (plain("hunter2", "you"), "535 "),
+            (plain("you", "hunter3"), "535 "),
+            (plain("you", "hunter2"), "235 "),
+        ],
+        vec![
+            ("AUTH LOGIN\r\n".to_owned(), "334 "),
+            (base64("you") + "\r\n", "334 "),
+            (base64("hunter2") + "\r\n", "235 "),
+        ],
+        vec![
+            ("AUTH SCRAM-SHA-256\r\n".to_owned(), "334 "),
+            (base64("n,,n=hunter2,r=N") + "\r\n", "334 "),
+            (base64("c=biws,r=N,p=aHVudGVyMg==") + "\r\n", "535 "),
+        ],
+        vec![
+            (format!("AUTH PLAIN {}!\r\n", base64("\0you\0hunter2")), "501 "),
+            (plain("you", "hunter2") + "hunter2\r\n", "235 "),
+        ],
+    ] {
+        let mut stream = tls(&site, "mx.example", site.connect().into_stream());
+        let exchange: Vec<_> = exchange.iter().map(|(say, hear)| (say.as_str(), *hear)).collect();
+        let greeting = [("", "220 "), ("EHLO client.example\r\n", "250 ")];
+        dialogue(&mut stream, &[&greeting[..], &exchange].concat());
+    }
+    site.stop();
+
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    for secret in ["hunter", "aHVudGVy", &base64("\0you\0hunter2"), "argon2id", "SCRAM-SHA-256$"] {
+        assert!(!text.contains(secret), "{secret} is in\n{text}");
+    }
+    assert_eq!(
+        text.matches(r#"user="you" how="password" outcome="accepted""#).count(),
+        3,
+        "{text}"
+    );
+    assert_eq!(text.matches(r#"user="you" how="password" outcome="refused""#).count(), 1, "{text}");
+    assert!(text.contains(r#" how="password" outcome="refused""#), "{text}");
+}

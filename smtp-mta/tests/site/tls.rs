@@ -1,0 +1,46 @@
+//! TLS to the site.
+
+use super::Site;
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, ServerName, pem::PemObject},
+};
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    sync::Arc,
+};
+
+/// A TLS stream to the site that trusts only its own certificate.
+pub(crate) fn tls(
+    site: &Site,
+    name: &str,
+    stream: TcpStream,
+) -> StreamOwned<ClientConnection, TcpStream> {
+    let path = site.folder.path().join("tls").join(format!("{name}.crt"));
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(path).unwrap()).unwrap();
+    let config = ClientConfig::builder_with_provider(aws_lc_rs::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    StreamOwned::new(ClientConnection::new(Arc::new(config), name).unwrap(), stream)
+}
+
+/// Says each line and hears a reply that starts as the other.
+#[track_caller]
+pub(crate) fn dialogue(stream: &mut (impl Read + Write), lines: &[(&str, &str)]) {
+    let mut replies = BufReader::new(stream);
+    for (say, hear) in lines {
+        replies.get_mut().write_all(say.as_bytes()).unwrap();
+        let mut line = String::new();
+        while line.is_empty() || line.as_bytes().get(3) == Some(&b'-') {
+            line.clear();
+            assert_ne!(replies.read_line(&mut line).unwrap(), 0);
+        }
+        assert!(line.starts_with(hear), "{say:?}: {line:?}");
+    }
+}
