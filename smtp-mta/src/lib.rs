@@ -13,11 +13,15 @@
 pub mod config;
 pub mod data_dir;
 pub mod header;
+pub mod lane;
 pub mod log;
 pub mod maildir;
 pub mod message_id;
 pub mod policy;
 pub mod queue;
+pub mod retry;
+pub mod route;
+pub mod schedule;
 pub mod server;
 pub mod session;
 pub mod spool;

@@ -1,0 +1,4 @@
+//! The schedule in virtual time: weeks of retries in a millisecond.
+
+mod model;
+mod world;

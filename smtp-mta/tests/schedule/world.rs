@@ -1,0 +1,60 @@
+//! Messages, outcomes and times for the tests.
+
+use smtp_mta::{
+    message_id::MessageId,
+    queue::{Attempt, Entry, Envelope, NewRecipient, Recipient, Timestamp},
+    schedule::{Outcome, Verdict},
+};
+use smtp_proto::{
+    ext::Notify,
+    wire::{ForwardPath, Mailbox, ReversePath},
+};
+use std::time::Duration;
+
+pub(crate) const START: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
+
+pub(crate) fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// The name of the message number `number`, below 1024.
+pub(crate) fn id(number: usize) -> MessageId {
+    const DIGITS: &[u8] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let digit = |place: usize| char::from(DIGITS[(number >> (5 * place)) & 31]);
+    let text = format!("{:021}{}{}", 0, digit(1), digit(0));
+    MessageId::parse(&text).unwrap()
+}
+
+pub(crate) fn to(address: &str) -> NewRecipient {
+    NewRecipient::new(ForwardPath::Mailbox(Mailbox::parse(address).unwrap().into_static()))
+}
+
+pub(crate) fn notify(to: NewRecipient, notify: Notify) -> NewRecipient {
+    NewRecipient { notify: Some(notify), ..to }
+}
+
+/// A message from `from`, or from nobody if that is empty.
+pub(crate) fn message(
+    number: usize,
+    from: &str,
+    recipients: Vec<NewRecipient>,
+    received: Timestamp,
+) -> Entry {
+    let from = match from {
+        "" => ReversePath::Null,
+        from => ReversePath::Mailbox(Mailbox::parse(from).unwrap().into_static()),
+    };
+    let recipients = recipients.into_iter().map(|new| Recipient::new(new, received)).collect();
+    let envelope = Envelope::new(from);
+    Entry { id: id(number), envelope, size: 1000, received, recipients }
+}
+
+pub(crate) fn outcome(verdict: Verdict, at: Timestamp) -> Outcome {
+    let reply = match verdict {
+        Verdict::Delivered | Verdict::Relayed { .. } => "250 2.0.0 thanks",
+        Verdict::Delayed => "450 4.2.0 later",
+        Verdict::Failed => "550 5.1.1 nobody",
+    };
+    let attempt = Attempt { at, host: "mx.test".into(), reply: reply.into(), dialogue: None };
+    Outcome { verdict, attempt }
+}
