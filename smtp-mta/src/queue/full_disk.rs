@@ -155,7 +155,7 @@ fn a_settlement_waits_for_room_and_is_not_lost() {
     });
 }
 
-/// `TMPDIR=/a/file/system/of/few/MiB cargo test -p smtp-mta --lib -- --ignored small_disk`
+/// `TMPDIR=/a/file/system/of/64/MiB cargo test -p smtp-mta --lib -- --ignored small_disk`
 #[test]
 #[ignore = "needs a small file system"]
 fn a_small_disk_is_filled_and_emptied_again_and_again() {
@@ -163,11 +163,15 @@ fn a_small_disk_is_filled_and_emptied_again_and_again() {
     given.runtime.block_on(async {
         let queue = SqliteQueue::open(given.path(), OPTIONS).unwrap();
         for _ in 0..5 {
-            let taken = fill(&given, &queue).await;
+            let mut taken = Vec::new();
+            // Where a copy of the log makes room, it goes on for a while.
+            while let more = fill(&given, &queue).await
+                && !more.is_empty()
+            {
+                taken.extend(more);
+            }
             println!("{} messages", taken.len());
             assert!(taken.len() > 10);
-            let long = given.message(2 << 20);
-            assert_eq!(queue.enqueue(long).await.unwrap_err().reply().code(), 452);
             for id in &taken {
                 let mut body = queue.body(*id).await.unwrap();
                 assert_eq!(body.next().await.unwrap().len(), 10_000);

@@ -28,8 +28,12 @@ use tokio::sync::oneshot;
 /// How much work one transaction does at most, so that nobody waits long for the others.
 const GROUP: usize = 256;
 
-/// Pages after which the log of the database is copied into it: 16 MiB.
-const CHECKPOINT: u64 = 4096;
+/// Octets of messages after which a transaction takes no more.
+const GROUP_BYTES: u64 = 4 << 20;
+
+/// Pages after which the log of the database is copied into it: 8 MiB. With a group on top, the log
+/// stays below the ballast.
+const CHECKPOINT: u64 = 2048;
 
 /// When a settlement that could not be written is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -120,6 +124,7 @@ impl Writer {
 
     /// Works until it is told to close, or nobody is left who could have work. Blocks.
     pub(super) fn run(mut self, jobs: &Receiver<Job>) {
+        self.count_spare();
         let mut closing = None;
         while closing.is_none() {
             let mut group = mem::take(&mut self.unwritten);
@@ -133,9 +138,12 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
+            let mut bytes: u64 = group.iter().map(Job::bytes).sum();
             while group.len() < GROUP
+                && bytes < GROUP_BYTES
                 && let Ok(job) = jobs.try_recv()
             {
+                bytes += job.bytes();
                 group.push(job);
             }
             if let Some(place) = group.iter().position(|job| matches!(job.work, Work::Close)) {
@@ -160,18 +168,33 @@ impl Writer {
             }
             Err(error) => error,
         };
-        if jobs.len() == 1
+        let (alone, full) = (jobs.len() == 1, is_disk_full(&error));
+        if full {
+            let newcomers = |job: &mut Job| matches!(job.work, Work::Enqueue(_));
+            for job in jobs.extract_if(.., newcomers) {
+                job.answer(Err(Full::Disk.into()));
+            }
+        }
+        let made_room = full && self.make_room();
+        if alone
+            && !made_room
             && let Some(job) = jobs.pop()
         {
             return self.fail(job, error);
         }
         for job in jobs {
-            if is_disk_full(&error) && matches!(job.work, Work::Enqueue(_)) {
-                job.answer(Err(Full::Disk.into()));
-            } else {
-                self.commit(vec![job]);
-            }
+            self.commit(vec![job]);
         }
+    }
+
+    /// Gives up the ballast so that what is in the log goes into the database, and the room of the
+    /// log can be used again: for the messages that leave. Gives whether that was done.
+    fn make_room(&self) -> bool {
+        if !self.room.drop_ballast() {
+            return false;
+        }
+        tracing::error!("the disk is full: no message is accepted until there is room");
+        self.checkpoint("PASSIVE").unwrap_or(false)
     }
 
     fn fail(&mut self, job: Job, error: rusqlite::Error) {
@@ -229,22 +252,33 @@ impl Writer {
             }
         }
         let pages = self.log.pages.load(Relaxed);
+        if pages >= self.checkpoint_at || !self.room.has_ballast() {
+            self.count_spare();
+        }
         if pages >= self.checkpoint_at {
-            // A reader may hold back a part of it.
-            let whole = self.checkpoint("PASSIVE");
+            // A reader may hold back a part of it. A log that grows because there is no room for
+            // its content would soon be longer than the ballast.
+            let whole = self.checkpoint("PASSIVE").unwrap_or_else(|error| {
+                let reason = error.to_string();
+                tracing::error!(reason, "the log of the queue could not be copied");
+                is_disk_full(&error) && self.make_room()
+            });
             self.checkpoint_at = if whole { CHECKPOINT } else { pages + CHECKPOINT };
         }
     }
 
+    /// Sees how much room there is in the database itself.
+    fn count_spare(&self) {
+        let count = |pragma| self.db.pragma_query_value(None, pragma, |row| row.get::<_, u32>(0));
+        if let (Ok(pages), Ok(size)) = (count("freelist_count"), count("page_size")) {
+            self.room.has_spare(u64::from(pages) * u64::from(size));
+        }
+    }
+
     /// Copies the log into the database. Gives whether that was all of it.
-    fn checkpoint(&self, mode: &str) -> bool {
-        let sql = format!("PRAGMA wal_checkpoint({mode})");
-        let done = self.db.query_row(&sql, (), |row| {
+    fn checkpoint(&self, mode: &str) -> rusqlite::Result<bool> {
+        self.db.query_row(&format!("PRAGMA wal_checkpoint({mode})"), (), |row| {
             Ok(row.get::<_, i64>(0)? == 0 && row.get::<_, i64>(1)? == row.get::<_, i64>(2)?)
-        });
-        done.unwrap_or_else(|error| {
-            tracing::error!(reason = error.to_string(), "the queue's log could not be copied");
-            false
         })
     }
 
@@ -255,14 +289,22 @@ impl Writer {
                 tracing::error!(id, "what became of a message is lost: it will be tried again");
             }
         }
-        self.checkpoint("TRUNCATE");
-        if let Err((_, error)) = self.db.close() {
+        let copied = self.checkpoint("TRUNCATE").map(drop);
+        if let Err(error) = copied.and(self.db.close().map_err(|(_, error)| error)) {
             tracing::error!(reason = error.to_string(), "the queue could not be closed");
         }
     }
 }
 
 impl Job {
+    /// Octets that it brings into the database, about.
+    fn bytes(&self) -> u64 {
+        match &self.work {
+            Work::Enqueue(Arrival { body: Body::Inline(octets), .. }) => octets.len() as u64,
+            _ => 0,
+        }
+    }
+
     fn answer(mut self, answer: Result<u64, QueueError>) {
         if answer.is_ok() {
             let reports = match &mut self.work {
