@@ -74,6 +74,10 @@ impl ClientConnection {
             return Err(self.unless_closed(Misuse::NotOffered("AUTH")));
         }
         self.check_alone()?;
+        // §4: no more AUTH commands after one that succeeded.
+        if self.authenticated {
+            return Err(Misuse::NotNow);
+        }
         let (kind, on) = (Kind::Auth, Trigger::AuthCommand);
         match initial {
             None => self.give(kind, on, format_args!("AUTH {mechanism}")),

@@ -14,9 +14,9 @@ pub(super) struct Deadline {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wait {
     Greeting,
-    /// The reply to the command with this number, after so many octets were sent: a line of an AUTH
-    /// exchange begins the wait anew.
-    Reply(Kind, u32, u64),
+    /// The reply to the command with this number, after so many octets were sent and so many LMTP
+    /// deliveries were told: a line of an AUTH exchange and a delivery begin the wait anew.
+    Reply(Kind, u32, u64, u32),
     /// The server must take octets; it has taken so many.
     Flush(u64),
     Handshake,
@@ -84,11 +84,9 @@ impl ClientConnection {
             Phase::Start => Some(Wait::Greeting),
             Phase::Upgrade | Phase::Handshake => Some(Wait::Handshake),
             _ if self.queue.has_output() => Some(Wait::Flush(self.queue.progress())),
-            _ => self
-                .queue
-                .first()
-                .filter(|_| !self.challenged)
-                .map(|first| Wait::Reply(first.kind, first.id.0, self.queue.progress())),
+            _ => self.queue.first().filter(|_| !self.challenged).map(|first| {
+                Wait::Reply(first.kind, first.id.0, self.queue.progress(), self.delivered)
+            }),
         };
         self.deadline.wait = match (wait, self.deadline.wait) {
             (None, _) => None,

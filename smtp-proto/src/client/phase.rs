@@ -31,6 +31,9 @@ pub(super) enum Phase {
     Dot,
     /// Between two BDATs of one message.
     Chunks,
+    /// The last BDAT was given. Nothing may follow until it is answered: had it failed, RSET would
+    /// have to come first (RFC 3030 §2).
+    LastChunk,
     /// DATA or a BDAT was refused: the message cannot be completed (RFC 3030 §2).
     Failed,
     /// An AUTH exchange runs.
@@ -80,6 +83,7 @@ pub(super) enum Trigger {
     NobodyWanted,
     DataRefused,
     ChunkRefused,
+    MessageTaken,
     Close,
 }
 
@@ -107,8 +111,8 @@ const TABLE: &[Row] = &[
     row(&[Introduced],                     HelloAccepted,    Ready),
     row(&[Introduced],                     HelloRefused,     Fresh),
     stay(&[Fresh, Ready, Mail, Envelope, Failed], Noop),
-    row(&[Ready, Mail, Envelope, Chunks, Failed], Rset,      Ready),
-    row(&[Rejected, Fresh, Ready, Mail, Envelope, Chunks, Failed], Quit, Quitting),
+    row(&[Ready, Mail, Envelope, Chunks, LastChunk, Failed], Rset, Ready),
+    row(&[Rejected, Fresh, Ready, Mail, Envelope, Chunks, LastChunk, Failed], Quit, Quitting),
 
     row(&[Ready],                          StartTlsCommand,  StartTls),
     row(&[StartTls],                       StartTlsAccepted, Upgrade),
@@ -121,7 +125,7 @@ const TABLE: &[Row] = &[
 
     row(&[Ready],                          MailCommand,      Mail),
     row(&[Mail, Envelope],                 MailRefused,      Ready),
-    row(&[Chunks],                         MailRefused,      Failed),
+    row(&[Chunks, LastChunk],              MailRefused,      Failed),
     stay(&[Ready, Data, Quitting],         MailRefused),
     row(&[Mail, Envelope],                 Rcpt,             Envelope),
 
@@ -132,11 +136,13 @@ const TABLE: &[Row] = &[
     row(&[Dot],                            EndBody,          Ready),
 
     row(&[Envelope, Chunks],               Bdat,             Chunks),
-    row(&[Envelope, Chunks],               BdatLast,         Ready),
-    row(&[Chunks, Failed],                 ChunkRefused,     Failed),
+    row(&[Envelope, Chunks],               BdatLast,         LastChunk),
+    row(&[Chunks, LastChunk, Failed],      ChunkRefused,     Failed),
     stay(&[Ready, Quitting],               ChunkRefused),
+    row(&[LastChunk],                      MessageTaken,     Ready),
+    stay(&[Ready, Failed, Quitting],       MessageTaken),
 
-    row(&[Start, Rejected, Fresh, Introduced, Ready, Mail, Envelope, Data, Dot, Chunks, Failed,
+    row(&[Start, Rejected, Fresh, Introduced, Ready, Mail, Envelope, Data, Dot, Chunks, LastChunk, Failed,
           Auth, StartTls, Upgrade, Handshake, Quitting, Closed], Close,      Closed),
 ];
 

@@ -31,7 +31,7 @@ pub(super) enum Kind {
 impl Kind {
     /// Its reply says all there is to say of a transaction, so that the next MAIL may follow.
     pub(super) fn ends_transaction(self) -> bool {
-        matches!(self, Self::End | Self::LoneDot | Self::Chunk { last: true } | Self::Rset)
+        matches!(self, Self::End | Self::LoneDot | Self::Rset)
     }
 
     /// RFC 2920 §3.1: nothing may follow it in a group. STARTTLS and AUTH change what follows.

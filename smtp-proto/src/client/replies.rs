@@ -53,6 +53,10 @@ impl ClientConnection {
             Kind::Auth if go_on => return self.challenge(first, reply),
             Kind::Data if go_on => return self.body_wanted(first, reply),
             _ if go_on => self.close(CloseReason::Unintelligible),
+            // It cannot have what was not sent.
+            Kind::Chunk { .. } if yes && self.queue.handed_out() > 0 => {
+                self.close(CloseReason::Unintelligible);
+            }
             // Of DATA, 2yz says nothing: what the server waits for now is not known.
             Kind::Data if yes => self.close(CloseReason::Unintelligible),
             Kind::Hello if !yes && self.falls_back(reply.code()) => return None,
@@ -93,13 +97,18 @@ impl ClientConnection {
             }
             (Kind::Rcpt, true) => self.transaction.accepted += 1,
             (Kind::Data, _) => self.go(Trigger::DataRefused),
-            (Kind::Chunk { last: false }, false) => self.go(Trigger::ChunkRefused),
-            (Kind::End | Kind::Chunk { last: true } | Kind::Rset, _) => {
-                self.transaction.open = false
-            }
+            (Kind::Chunk { .. }, false) => self.go(Trigger::ChunkRefused),
+            (Kind::Chunk { last: true }, true) => self.message_taken(),
+            (Kind::End | Kind::Rset, _) => self.transaction.open = false,
             (Kind::Quit, _) => self.close(CloseReason::Quit),
             _ => {}
         }
+    }
+
+    /// The last BDAT was accepted.
+    fn message_taken(&mut self) {
+        self.transaction.open = false;
+        self.go(Trigger::MessageTaken);
     }
 
     /// RFC 5321 §3.2: a server that does not know EHLO is told HELO. Whether it was.
@@ -162,9 +171,14 @@ impl ClientConnection {
         let (id, index) = (first.id, self.delivered);
         self.delivered += 1;
         if self.delivered >= self.transaction.accepted {
+            let nobody = self.transaction.accepted == 0;
             self.delivered = 0;
-            self.transaction.open = false;
             self.queue.answered();
+            match first.kind {
+                Kind::Chunk { .. } if nobody => self.go(Trigger::ChunkRefused),
+                Kind::Chunk { .. } => self.message_taken(),
+                _ => self.transaction.open = false,
+            }
         }
         if reply.code() == 421 {
             self.close(CloseReason::Unavailable);

@@ -19,7 +19,7 @@ const MAX_TEXT: usize = 2_048;
 ///
 /// Its `Display` form is one line for people and logs: the code, the enhanced code if any, and the
 /// [`text`](Self::text).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Reply<'b> {
     /// All lines with their line endings, each at least three digits.
     raw: Cow<'b, [u8]>,
@@ -137,6 +137,12 @@ impl Reply<'static> {
         let mut raw = Vec::new();
         write_reply(&mut raw, code, Some(enhanced), &line, MAX_REPLY_LINE);
         Self { raw: Cow::Owned(raw), code, deviation: None }
+    }
+}
+
+impl fmt::Debug for Reply<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reply({})", self.raw.escape_ascii())
     }
 }
 

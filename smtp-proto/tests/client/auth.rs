@@ -94,3 +94,12 @@ fn no_credential_is_shown_by_debug() {
     let shown = format!("{:?}", desk.machine);
     assert!(!shown.contains("c2VjcmV0") && !shown.contains("AHVzZXI"), "{shown}");
 }
+
+#[test]
+fn nobody_authenticates_twice() {
+    let mut desk = Desk::ready(&["AUTH PLAIN"]);
+    desk.machine.auth(&Mechanism::PLAIN, Some(b"\0a\0b")).unwrap();
+    desk.sends();
+    desk.hears("235 ok\r\n");
+    assert_eq!(desk.machine.auth(&Mechanism::PLAIN, Some(b"\0a\0b")), Err(Misuse::NotNow));
+}

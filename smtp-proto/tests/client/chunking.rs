@@ -91,3 +91,34 @@ fn a_chunk_refused_before_its_octets_are_written_still_owes_them() {
     desk.machine.rset().unwrap();
     assert_eq!(desk.sends(), "RSET\r\n");
 }
+
+#[test]
+fn after_a_refused_last_chunk_there_is_a_reset_before_anything_else() {
+    let mut desk = Desk::ready(&["PIPELINING", "CHUNKING"]);
+    desk.mail();
+    desk.rcpt("<a@example.org>");
+    let bdat = desk.machine.bdat(5, true);
+    desk.give(bdat);
+    let next = smtp_proto::wire::Mail::new(smtp_proto::wire::ReversePath::Null);
+    write(&mut desk, 5);
+    assert_eq!(desk.machine.mail(&next), Err(Misuse::NotNow), "it might have to be RSET");
+    let told = desk.hears("250 ok\r\n550 no\r\n503 nobody\r\n");
+    assert_eq!(told, ["reply 0 250", "reply 1 550", "reply 2 503", "Decision"]);
+    assert!(!desk.machine.is_idle());
+    assert_eq!(desk.machine.mail(&next), Err(Misuse::NotNow));
+    desk.machine.rset().unwrap();
+    desk.mail();
+    assert_eq!(desk.sends(), "RSET\r\nMAIL FROM:<>\r\n");
+}
+
+#[test]
+fn a_chunk_that_is_accepted_before_it_was_sent_ends_the_connection() {
+    let mut desk = Desk::ready(&["PIPELINING", "CHUNKING"]);
+    desk.mail();
+    desk.rcpt("<a@example.org>");
+    let bdat = desk.machine.bdat(5, true);
+    desk.give(bdat);
+    write(&mut desk, 4);
+    let told = desk.hears("250 ok\r\n250 ok\r\n250 sent\r\n");
+    assert_eq!(told, ["reply 0 250", "reply 1 250", "reply 2 250", "closed Unintelligible"]);
+}

@@ -78,3 +78,23 @@ fn there_is_no_helo_in_lmtp() {
     assert_eq!(desk.sends(), "LHLO client.example\r\n");
     assert_eq!(desk.hears("500 what\r\n"), ["reply 0 500", "Decision"]);
 }
+
+#[test]
+fn each_delivery_has_its_own_time() {
+    let mut desk = ready(&["PIPELINING"]);
+    desk.mail();
+    desk.rcpt("<a@example.org>");
+    desk.rcpt("<b@example.org>");
+    desk.data();
+    desk.sends();
+    desk.hears("250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n");
+    let end = desk.machine.end_body();
+    desk.give(end);
+    desk.sends();
+    desk.tells();
+    let nine = std::time::Duration::from_secs(9 * 60);
+    desk.passes(nine);
+    assert_eq!(desk.hears("250 ok\r\n"), ["delivery 4 0 250", "Input"]);
+    desk.passes(nine);
+    assert_eq!(desk.hears("250 ok\r\n"), ["delivery 4 1 250", "Decision"]);
+}
