@@ -75,28 +75,40 @@ impl Users {
     }
 
     /// Waits until it is the turn of a peer that has guessed; false if it has no turn soon.
-    async fn turn(&self, peer: &Peer) -> bool {
-        let wait = lock(&self.0.throttle).turn(address(peer), Instant::now());
+    async fn turn(&self, peer: &Peer, name: Option<&UserName>) -> bool {
+        let wait = lock(&self.0.throttle).turn(address(peer), name, Instant::now());
         if let Some(wait) = wait.filter(|wait| !wait.is_zero()) {
             tokio::time::sleep(wait).await;
         }
         wait.is_some()
     }
 
-    /// The line about a login, and the count of failures. The name of a user who is not there is
-    /// not logged: it may be a password in the wrong place.
-    fn settle(&self, peer: &Peer, user: Option<&UserName>, how: &str, checked: Checked) -> Checked {
-        let outcome = match checked {
-            Checked::Right => "accepted",
-            Checked::Wrong => "refused",
-            Checked::Unavailable => "unavailable",
+    /// The line about a login, and the count of failures. A name that is not `known` to be a user's
+    /// is not logged: it may be a password in the wrong place.
+    fn settle(
+        &self,
+        peer: &Peer,
+        name: Option<&UserName>,
+        known: bool,
+        how: &str,
+        checked: Checked,
+    ) -> Checked {
+        let (address, now) = (address(peer), Instant::now());
+        let outcome = match (checked, name) {
+            (Checked::Right, Some(name)) => {
+                lock(&self.0.throttle).succeeded(address, name, now);
+                "accepted"
+            }
+            // Right is nobody who has no name.
+            (Checked::Right, None) | (Checked::Wrong, _) => {
+                lock(&self.0.throttle).failed(address, name, now);
+                "refused"
+            }
+            (Checked::Unavailable, _) => "unavailable",
         };
-        if checked == Checked::Wrong {
-            lock(&self.0.throttle).failed(address(peer), Instant::now());
-        }
         tracing::info!(
             peer = peer.remote.map(|remote| remote.to_string()),
-            user = user.map(UserName::as_str),
+            user = name.filter(|_| known).map(UserName::as_str),
             how,
             outcome,
             "login"
@@ -114,8 +126,8 @@ impl Credentials for Users {
     ) -> Answer<'a, Checked> {
         Box::pin(async move {
             let name = UserName::new(&identity.authentication_id);
-            if !self.turn(peer).await {
-                return self.settle(peer, None, "password", Checked::Unavailable);
+            if !self.turn(peer, name.as_ref()).await {
+                return self.settle(peer, None, false, "password", Checked::Unavailable);
             }
             let password = Secret::new(password.to_owned());
             let (inner, wanted) = (Arc::clone(&self.0), name.clone());
@@ -133,7 +145,7 @@ impl Credentials for Users {
                 }
                 Some((known, _)) => (known, Checked::Wrong),
             };
-            self.settle(peer, name.as_ref().filter(|_| known), "password", checked)
+            self.settle(peer, name.as_ref(), known, "password", checked)
         })
     }
 
@@ -150,15 +162,15 @@ impl Credentials for Users {
     ) -> Answer<'a, Checked> {
         Box::pin(async move {
             let name = UserName::new(&identity.authentication_id);
-            if !self.turn(peer).await {
-                return self.settle(peer, None, "SCRAM-SHA-256", Checked::Unavailable);
+            if !self.turn(peer, name.as_ref()).await {
+                return self.settle(peer, None, false, "SCRAM-SHA-256", Checked::Unavailable);
             }
             let checked = match right && is_same(&name, identity) {
                 true => Checked::Right,
                 false => Checked::Wrong,
             };
             // Only a user who is there can have been right.
-            self.settle(peer, name.as_ref().filter(|_| right), "SCRAM-SHA-256", checked)
+            self.settle(peer, name.as_ref(), right, "SCRAM-SHA-256", checked)
         })
     }
 }

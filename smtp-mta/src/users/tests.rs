@@ -88,3 +88,27 @@ fn salts_of_users_who_are_not_there_outlive_a_restart() {
         assert_eq!(users.keys("bob").await, again.keys("bob").await);
     });
 }
+
+#[test]
+fn proofs_and_passwords_that_are_wrong_count_for_the_one_they_are_for() {
+    let (_folder, users) = with_ada();
+    let peer = Peer { remote: Some("192.0.2.1:9".parse().unwrap()), local: None };
+    on_a_runtime(async {
+        let ada = identity("ada", "");
+        assert_eq!(users.check(&peer, &ada, "pa ss").await, Checked::Right);
+        for n in 0..3 {
+            let wrong = match n {
+                0 => users.check(&peer, &ada, "x").await,
+                _ => users.proved(&peer, &ada, false).await,
+            };
+            assert_eq!(wrong, Checked::Wrong);
+        }
+    });
+    let name = |text| UserName::new(text);
+    let mut throttle = lock(&users.0.throttle);
+    let mut turn = |name: Option<UserName>| {
+        throttle.turn(address(&peer), name.as_ref(), Instant::now()).unwrap()
+    };
+    assert!(!turn(name("ada")).is_zero());
+    assert!(turn(name("bob")).is_zero());
+}

@@ -1,5 +1,6 @@
 //! How fast an address may guess: pure, time comes in.
 
+use super::UserName;
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
@@ -16,16 +17,21 @@ const LONGEST: Duration = Duration::from_secs(16);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// After so long without a failure all are forgotten.
 const FORGET: Duration = Duration::from_secs(15 * 60);
-/// Addresses that are remembered; the one whose last failure is longest ago makes room.
-const ADDRESSES: usize = 10_000;
+/// Who is remembered; the one heard of longest ago makes room.
+const REMEMBERED: usize = 10_000;
 
 /// Who has guessed wrong lately, by address.
 ///
 /// After three failures the attempts of an address come one by one, 1, 2, 4, 8 and then 16 seconds
-/// apart, on how many connections soever. A right password does not clear the count: who has one
-/// could otherwise guess at the others.
+/// apart, on how many connections soever. A user who has logged in from there is counted apart, so
+/// that nobody who shares an address shuts the others out; who has a password can still not guess
+/// at those of others.
 #[derive(Debug, Default)]
-pub struct Throttle(HashMap<IpAddr, Failures>);
+pub struct Throttle(HashMap<Source, Failures>);
+
+/// Whose failures are counted together: a network, or a user known there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Source(IpAddr, Option<UserName>);
 
 #[derive(Debug)]
 struct Failures {
@@ -36,10 +42,16 @@ struct Failures {
 }
 
 impl Throttle {
-    /// How long an attempt from `address` has to wait; `None` if it would be too long. The wait is
-    /// then taken: a further attempt waits behind it.
-    pub fn turn(&mut self, address: Option<IpAddr>, now: Instant) -> Option<Duration> {
-        let Some(failures) = address.and_then(|address| self.0.get_mut(&network(address))) else {
+    /// How long an attempt from `address` to log in as `name` has to wait; `None` if it would be too
+    /// long. The wait is then taken: a further attempt waits behind it.
+    pub fn turn(
+        &mut self,
+        address: Option<IpAddr>,
+        name: Option<&UserName>,
+        now: Instant,
+    ) -> Option<Duration> {
+        let source = address.map(|address| self.source(address, name));
+        let Some(failures) = source.and_then(|source| self.0.get_mut(&source)) else {
             return Some(Duration::ZERO);
         };
         if failures.count < FREE || now.duration_since(failures.last) > FORGET {
@@ -54,14 +66,10 @@ impl Throttle {
         Some(wait)
     }
 
-    /// An attempt from `address` was wrong.
-    pub fn failed(&mut self, address: Option<IpAddr>, now: Instant) {
-        let Some(address) = address.map(network) else { return };
-        if !self.0.contains_key(&address) && self.0.len() >= ADDRESSES {
-            self.make_room(now);
-        }
-        let new = Failures { count: 0, last: now, next: now };
-        let failures = self.0.entry(address).or_insert(new);
+    /// An attempt from `address` to log in as `name` was wrong.
+    pub fn failed(&mut self, address: Option<IpAddr>, name: Option<&UserName>, now: Instant) {
+        let Some(source) = address.map(|address| self.source(address, name)) else { return };
+        let failures = self.entry(source, now);
         if now.duration_since(failures.last) > FORGET {
             failures.count = 0;
         }
@@ -72,12 +80,31 @@ impl Throttle {
         }
     }
 
+    /// `name` has logged in from `address`.
+    pub fn succeeded(&mut self, address: Option<IpAddr>, name: &UserName, now: Instant) {
+        let Some(address) = address else { return };
+        let source = Source(network(address), Some(name.clone()));
+        *self.entry(source, now) = Failures { count: 0, last: now, next: now };
+    }
+
+    fn source(&self, address: IpAddr, name: Option<&UserName>) -> Source {
+        let known = Source(network(address), name.cloned());
+        if self.0.contains_key(&known) { known } else { Source(known.0, None) }
+    }
+
+    fn entry(&mut self, source: Source, now: Instant) -> &mut Failures {
+        if !self.0.contains_key(&source) && self.0.len() >= REMEMBERED {
+            self.make_room(now);
+        }
+        self.0.entry(source).or_insert(Failures { count: 0, last: now, next: now })
+    }
+
     fn make_room(&mut self, now: Instant) {
         self.0.retain(|_, failures| now.duration_since(failures.last) <= FORGET);
-        if self.0.len() >= ADDRESSES {
+        if self.0.len() >= REMEMBERED {
             let oldest = self.0.iter().min_by_key(|(_, failures)| failures.last);
-            if let Some(address) = oldest.map(|(address, _)| *address) {
-                self.0.remove(&address);
+            if let Some(source) = oldest.map(|(source, _)| source.clone()) {
+                self.0.remove(&source);
             }
         }
     }
@@ -116,14 +143,14 @@ mod tests {
         let mut now = Instant::now();
         let mut waits = Vec::new();
         for _ in 0..9 {
-            let wait = throttle.turn(v4(1), now).unwrap();
+            let wait = throttle.turn(v4(1), None, now).unwrap();
             waits.push(wait.as_secs());
             now += wait;
-            throttle.failed(v4(1), now);
+            throttle.failed(v4(1), None, now);
         }
         assert_eq!(waits, [0, 0, 0, 1, 2, 4, 8, 16, 16]);
-        assert_eq!(throttle.turn(v4(2), now), Some(Duration::ZERO));
-        assert_eq!(throttle.turn(None, now), Some(Duration::ZERO));
+        assert_eq!(throttle.turn(v4(2), None, now), Some(Duration::ZERO));
+        assert_eq!(throttle.turn(None, None, now), Some(Duration::ZERO));
     }
 
     #[test]
@@ -131,12 +158,35 @@ mod tests {
         let mut throttle = Throttle::default();
         let now = Instant::now();
         for _ in 0..7 {
-            throttle.failed(v4(1), now);
+            throttle.failed(v4(1), None, now);
         }
-        let waits: Vec<_> = (0..3).map(|_| throttle.turn(v4(1), now)).collect();
+        let waits: Vec<_> = (0..3).map(|_| throttle.turn(v4(1), None, now)).collect();
         assert_eq!(waits, [Some(seconds(16)), None, None]);
         // Who got none did not make the others wait longer.
-        assert_eq!(throttle.turn(v4(1), now + seconds(20)), Some(seconds(12)));
+        assert_eq!(throttle.turn(v4(1), None, now + seconds(20)), Some(seconds(12)));
+    }
+
+    #[test]
+    fn who_has_logged_in_from_an_address_is_counted_apart() {
+        let (mut throttle, now) = (Throttle::default(), Instant::now());
+        let [ada, bob] = ["ada", "bob"].map(|name| UserName::new(name).unwrap());
+        throttle.succeeded(v4(1), &ada, now);
+        for _ in 0..9 {
+            throttle.failed(v4(1), Some(&bob), now);
+        }
+        assert_eq!(throttle.turn(v4(1), Some(&ada), now), Some(Duration::ZERO));
+        assert_eq!(throttle.turn(v4(1), Some(&bob), now), Some(seconds(16)));
+        for _ in 0..9 {
+            throttle.failed(v4(1), Some(&ada), now);
+        }
+        assert_eq!(throttle.turn(v4(1), Some(&ada), now), Some(seconds(16)));
+        throttle.succeeded(v4(1), &ada, now);
+        assert_eq!(throttle.turn(v4(1), Some(&ada), now), Some(Duration::ZERO));
+        // From elsewhere nobody knows her.
+        for _ in 0..9 {
+            throttle.failed(v4(2), Some(&ada), now);
+        }
+        assert_eq!(throttle.turn(v4(2), Some(&bob), now), Some(seconds(16)));
     }
 
     #[test]
@@ -144,12 +194,12 @@ mod tests {
         let mut throttle = Throttle::default();
         let now = Instant::now();
         for _ in 0..20 {
-            throttle.failed(v4(1), now);
+            throttle.failed(v4(1), None, now);
         }
         let later = now + FORGET + seconds(1);
-        assert_eq!(throttle.turn(v4(1), later), Some(Duration::ZERO));
-        throttle.failed(v4(1), later);
-        assert_eq!(throttle.turn(v4(1), later), Some(Duration::ZERO));
+        assert_eq!(throttle.turn(v4(1), None, later), Some(Duration::ZERO));
+        throttle.failed(v4(1), None, later);
+        assert_eq!(throttle.turn(v4(1), None, later), Some(Duration::ZERO));
     }
 
     #[test]
@@ -157,15 +207,15 @@ mod tests {
         let mut throttle = Throttle::default();
         let now = Instant::now();
         let address = |n: usize| Some(IpAddr::from((n as u32).to_be_bytes()));
-        for n in 0..ADDRESSES + 3 {
+        for n in 0..REMEMBERED + 3 {
             for _ in 0..FREE {
-                throttle.failed(address(n), now + Duration::from_millis(n as u64));
+                throttle.failed(address(n), None, now + Duration::from_millis(n as u64));
             }
         }
-        assert_eq!(throttle.0.len(), ADDRESSES);
-        let later = now + Duration::from_millis(ADDRESSES as u64 + 3);
-        assert_eq!(throttle.turn(address(0), later), Some(Duration::ZERO));
-        assert_ne!(throttle.turn(address(ADDRESSES), later), Some(Duration::ZERO));
+        assert_eq!(throttle.0.len(), REMEMBERED);
+        let later = now + Duration::from_millis(REMEMBERED as u64 + 3);
+        assert_eq!(throttle.turn(address(0), None, later), Some(Duration::ZERO));
+        assert_ne!(throttle.turn(address(REMEMBERED), None, later), Some(Duration::ZERO));
     }
 
     #[test]
