@@ -17,8 +17,11 @@ use std::{
 };
 use tokio::{sync::oneshot, task::spawn_blocking};
 
-/// Messages that one transaction changes at most when many are changed at once.
-const PAGE: usize = 256;
+/// Messages that are looked up at once when many are changed: as names, a megabyte or two.
+const PAGE: usize = 65_536;
+
+/// How many of them one transaction changes at most, so that nobody waits long for it.
+const CHUNK: usize = 256;
 
 /// How much the queue may hold, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -250,8 +253,10 @@ impl SqliteQueue {
             let recipients = self.ask(page).await?;
             let Some((last, _)) = recipients.last() else { return Ok(count) };
             after = Some(*last);
-            let change = change.clone();
-            count += self.submit(Work::Change { change, from, recipients }).await?;
+            for recipients in recipients.chunks(CHUNK) {
+                let (change, recipients) = (change.clone(), recipients.to_vec());
+                count += self.submit(Work::Change { change, from, recipients }).await?;
+            }
         }
     }
 
@@ -269,7 +274,9 @@ impl SqliteQueue {
             let ids = self.ask(page).await?;
             let Some(last) = ids.last() else { return Ok(count) };
             after = Some(*last);
-            count += self.submit(Work::Delete(ids)).await?;
+            for ids in ids.chunks(CHUNK) {
+                count += self.submit(Work::Delete(ids.to_vec())).await?;
+            }
         }
     }
 
