@@ -104,14 +104,15 @@ impl Transaction {
             let place = addressee.place;
             let outcome = match (state, failure, &self.failure) {
                 (State::Done(outcome), ..) => outcome,
+                // What the server said counts, whatever became of the connection.
+                (State::Accepted | State::Unknown, _, Some(refused)) => refused.clone().into(),
                 (State::Later(_), None, _) if !self.accepted.is_empty() => {
                     later.push(addressee);
                     continue;
                 }
                 (State::Later(reply), ..) => Outcome::delayed(reply),
-                (State::Accepted, Some(failure), _) => lost(failure.clone()),
-                (State::Unknown, Some(failure), _) => lost(failure.clone().for_others()),
-                (_, None, Some(failure)) => failure.clone().into(),
+                (State::Accepted, Some(failure), None) => lost(failure.clone()),
+                (State::Unknown, Some(failure), None) => lost(failure.clone().for_others()),
                 // The server was asked nothing about it.
                 (_, None, None) => continue,
             };

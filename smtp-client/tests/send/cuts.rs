@@ -283,6 +283,82 @@ fn in_two_transactions() {
     cut_everywhere(&script, policy(), &TO, &fates);
 }
 
+#[test]
+fn with_a_refusal_of_the_sender() {
+    let spaced = "C: MAIL FROM:<a@example.test>
+        S: 550-5.7.1 not
+        S: 550 5.7.1 you
+        C: QUIT
+        S: 221 bye";
+    let grouped = "C: MAIL FROM:<a@example.test>
+        C: RCPT TO:<b@example.test>
+        C: RCPT TO:<c@example.test>
+        C: RCPT TO:<d@example.test>
+        C: DATA
+        S: 550 5.7.1 not you
+        T: 1s
+        S: 503 5.5.1 no sender
+        S: 503 5.5.1 no sender
+        S: 503 5.5.1 no sender
+        S: 503 5.5.1 no sender
+        C: RSET
+        S: 250 ok
+        C: QUIT
+        S: 221 bye";
+    for (extensions, transaction, step) in [(&[][..], spaced, 5), (&["PIPELINING"], grouped, 9)] {
+        let script = welcome(extensions) + transaction;
+        cut_everywhere(&script, policy(), &TO, &[(Status::Failed, step); 3]);
+    }
+}
+
+#[test]
+fn with_a_refusal_of_data() {
+    let script = welcome(&["PIPELINING"])
+        + "C: MAIL FROM:<a@example.test>
+        C: RCPT TO:<b@example.test>
+        C: RCPT TO:<c@example.test>
+        C: RCPT TO:<d@example.test>
+        C: DATA
+        S: 250 ok
+        S: 250 ok
+        T: 1s
+        S: 550 5.1.1 no such user
+        T: 1s
+        S: 250 ok
+        S: 554 5.7.1 not today
+        T: 1s
+        S: 421 4.3.2 bye";
+    let fates = [(Status::Failed, 13), (Status::Failed, 11), (Status::Failed, 13)];
+    cut_everywhere(&script, policy(), &TO, &fates);
+}
+
+#[test]
+fn with_a_refusal_of_the_message() {
+    for framing in [Framing::Dot, Framing::Chunked] {
+        let mut policy = policy();
+        policy.framing = framing;
+        let script =
+            welcome(&["CHUNKING"])
+                + "C: MAIL FROM:<a@example.test>
+            S: 250 ok
+            C: RCPT TO:<b@example.test>
+            S: 250 ok
+            C: RCPT TO:<c@example.test>
+            S: 550 5.1.1 no such user
+            C: RCPT TO:<d@example.test>
+            S: 250 ok
+            " + match framing {
+                Framing::Dot => "C: DATA\nS: 354 go\nC: <MESSAGE>\n",
+                Framing::Chunked => "C: BDAT 25 LAST\nC: <OCTETS 25>\n",
+            } + "S: 554 5.7.1 spam
+            T: 1s
+            S: 421 4.3.2 bye";
+        let end = if framing == Framing::Dot { 15 } else { 14 };
+        let fates = [(Status::Failed, end), (Status::Failed, 9), (Status::Failed, end)];
+        cut_everywhere(&script, policy, &TO, &fates);
+    }
+}
+
 /// A send that is dropped after so many wake-ups; what the server got.
 fn give_up_after(polls: usize, framing: Framing) -> (Vec<u8>, bool) {
     let mut policy = policy();
