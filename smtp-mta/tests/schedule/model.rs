@@ -1,7 +1,7 @@
 //! Random plans against a model of the queue: whatever happens, each recipient is in one state, and
 //! nothing happens to it twice.
 
-use crate::world::{START, id, message, notify, outcome, seconds, to};
+use crate::world::{Random, START, id, message, notify, outcome, seconds, to};
 use smtp_mta::{
     lane::{Feedback, Limits},
     message_id::MessageId,
@@ -22,31 +22,6 @@ const PLANS: u64 = 10_000;
 
 /// Threads that share them.
 const PARTS: usize = 4;
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    fn one_in(&mut self, count: u64) -> bool {
-        self.below(count) == 0
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len() as u64) as usize]
-    }
-}
 
 /// How a destination behaves for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -370,7 +345,6 @@ impl World {
     }
     fn write(&mut self, decision: &Decision) {
         let id = decision.entry.id;
-        // Held before, or by now: what is final stays so.
         let entry = self.queue.get_mut(&id).expect("settled after its end");
         let late = self.retry.delay_notice.is_some_and(|after| self.now >= entry.received + after);
         for (place, change) in &decision.changes {
@@ -418,7 +392,8 @@ impl World {
                 }
                 other => panic!("{other:?} is nobody's decision here"),
             }
-            if !told.is_empty() && *change != Change::DelayTold {
+            // A delay is told beside the wait that it is about.
+            if *change != Change::DelayTold {
                 for action in told {
                     *self.notices.entry((key, action)).or_default() += 1;
                 }

@@ -328,3 +328,87 @@ fn a_rate_spreads_messages_over_time() {
         assert_eq!(works(&mut schedule, at(now)).len(), begin, "after {now} s");
     }
 }
+
+#[test]
+fn an_attempt_that_ends_after_its_message_was_held_is_not_followed_by_another() {
+    let mut schedule = schedule(Options::default());
+    fresh(&mut schedule, message(1, "me@x.test", vec![to("a@a.test")], START), START);
+    let work = work(&mut schedule, START);
+    schedule.forget(id(1), START);
+    end(&mut schedule, &work, LATER, Feedback::Good, START);
+    let decision = decision(&mut schedule, START);
+    schedule.settled(decision.ticket, START);
+    assert_eq!(schedule.held(), 0);
+    // Only the queue knows.
+    assert!(matches!(schedule.poll(at(60)), Step::Load(_)));
+}
+
+#[test]
+fn what_has_to_leave_the_memory_is_asked_for_at_its_time() {
+    let mut schedule = schedule(Options { window: 4, ..Options::default() });
+    for (number, sender) in ["a@a.test", "b@b.test", "c@c.test"].into_iter().enumerate() {
+        fresh(&mut schedule, message(number, sender, vec![to("a@a.test")], START), START);
+    }
+    for (work, verdict) in works(&mut schedule, START).iter().zip([LATER, SENT, SENT]) {
+        end(&mut schedule, work, verdict, Feedback::Good, START);
+        let decision = decision(&mut schedule, START);
+        schedule.settled(decision.ticket, START);
+    }
+    assert_eq!(schedule.held(), 0);
+    assert!(matches!(schedule.poll(at(59)), Step::Wait(Some(until)) if until == at(60)));
+    assert!(matches!(schedule.poll(at(60)), Step::Load(_)));
+}
+
+#[test]
+fn the_queue_is_not_asked_over_and_over_for_what_is_not_due() {
+    let mut schedule =
+        Schedule::new(Options { window: 8, ..Options::default() }, Arc::default(), retry(), START);
+    let Step::Load(load) = schedule.poll(START) else { panic!() };
+    let entries = (0..load.limit).map(|number| {
+        let mut entry = message(number, "me@x.test", vec![to("a@a.test")], START);
+        (entry.recipients[0].next, entry.recipients[0].attempts) = (at(60 + number as u64), 1);
+        entry
+    });
+    schedule.loaded(entries.collect(), START);
+    assert_eq!(schedule.held(), 6);
+    assert!(matches!(schedule.poll(START), Step::Wait(Some(until)) if until == at(60)));
+    // What there was no room for is asked for when there is.
+    for now in 60..66 {
+        let work = work(&mut schedule, at(now));
+        assert_eq!(work.entry.id, id(now as usize - 60));
+        end(&mut schedule, &work, SENT, Feedback::Good, at(now));
+        let decision = decision(&mut schedule, at(now));
+        schedule.settled(decision.ticket, at(now));
+    }
+    assert!(matches!(schedule.poll(at(65)), Step::Wait(Some(until)) if until == at(66)));
+    assert!(matches!(schedule.poll(at(66)), Step::Load(_)));
+}
+
+#[test]
+fn a_message_that_comes_late_from_who_took_it_in_is_the_queues_whatever_the_clock_says() {
+    let mut schedule = schedule(Options::default());
+    let entry = message(1, "me@x.test", vec![to("a@a.test")], at(1));
+    schedule.look(at(20));
+    assert!(matches!(schedule.poll(at(20)), Step::Load(_)));
+    schedule.loaded(vec![entry.clone()], at(20));
+    let work = work(&mut schedule, at(20));
+    end(&mut schedule, &work, SENT, Feedback::Good, at(20));
+    let decision = decision(&mut schedule, at(20));
+    schedule.settled(decision.ticket, at(20));
+    fresh(&mut schedule, entry, at(2));
+    assert_eq!(schedule.held(), 0);
+}
+
+#[test]
+fn a_young_message_is_left_by_the_queue_to_who_took_it_in() {
+    let mut schedule = schedule(Options::default());
+    let entry = message(1, "me@x.test", vec![to("a@a.test")], at(1));
+    schedule.look(at(2));
+    assert!(matches!(schedule.poll(at(2)), Step::Load(_)));
+    schedule.loaded(vec![entry.clone()], at(2));
+    assert_eq!(schedule.held(), 0);
+    // Should it never be handed over, the queue is asked again.
+    assert!(matches!(schedule.poll(at(2)), Step::Wait(Some(until)) if until == at(12)));
+    fresh(&mut schedule, entry, at(3));
+    assert_eq!(works(&mut schedule, at(3)).len(), 1);
+}
