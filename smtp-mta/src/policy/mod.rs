@@ -107,6 +107,11 @@ impl DomainName {
         (!ascii.is_empty()).then(|| Self(ascii.into()))
     }
 
+    /// Whether it has a dot: one without it means something near by, if anything.
+    pub fn is_qualified(&self) -> bool {
+        self.0.contains('.')
+    }
+
     /// This machine, as seen from itself (RFC 6761 §6.3).
     pub fn localhost() -> Self {
         Self("localhost".into())

@@ -123,7 +123,10 @@ impl Policy {
 /// listens on loopback, or to a whole network.
 fn can_be_relayed(to: &Mailbox<'_>) -> bool {
     match &to.host {
-        Host::Domain(domain) => DomainName::new(domain.as_str()).is_some(),
+        // RFC 6409 §4.2: a name without a dot is somebody else's at the next server.
+        Host::Domain(domain) => {
+            DomainName::new(domain.as_str()).is_some_and(|domain| domain.is_qualified())
+        }
         Host::Literal(AddressLiteral::V4(address)) => {
             let nowhere = address.is_unspecified() || address.is_broadcast();
             let near = address.is_loopback() || address.is_link_local();
@@ -227,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_reaches_what_is_on_this_machine_through_a_literal() {
+    fn nobody_reaches_what_is_on_this_machine_through_a_literal_or_a_bare_name() {
         let login = UserName::new("you").unwrap();
         let client = Client { role: Role::Submission, address: None, login: Some(&login) };
         for host in [
@@ -247,6 +250,8 @@ mod tests {
             let decision = decide(&client, &format!("<x@[{host}]>"));
             assert_eq!(decision, Decision::Refuse(Refused::RELAY_DENIED), "{host}");
         }
+        let decision = decide(&client, "<x@squeaky>");
+        assert_eq!(decision, Decision::Refuse(Refused::RELAY_DENIED));
         assert_eq!(decide(&client, "<x@[198.51.100.1]>"), Decision::Relay);
         assert_eq!(decide(&client, "<x@[IPv6:2001:db8::1]>"), Decision::Relay);
     }

@@ -49,11 +49,13 @@ impl Senders {
     /// Whether `login` may send as `mailbox`.
     pub fn may(&self, login: &UserName, mailbox: &Mailbox<'_>) -> bool {
         let more = self.more.get(login).map(Vec::as_slice).unwrap_or_default();
-        if more.contains(&Sender::Anybody) {
-            return true;
-        }
-        let Host::Domain(domain) = &mailbox.host else { return false };
+        let anybody = more.contains(&Sender::Anybody);
+        let Host::Domain(domain) = &mailbox.host else { return anybody };
         let Some(domain) = DomainName::new(domain.as_str()) else { return false };
+        if anybody {
+            // RFC 6409 §4.2: a name without a dot is somebody else's at the next server.
+            return domain.is_qualified() || self.local.contains(&domain);
+        }
         let local = folded(&mailbox.local_part.unquoted());
         let is = |name: &UserName| match name.address() {
             Some((name, of)) => name == local && of == domain.as_str(),
@@ -109,6 +111,7 @@ mod tests {
         assert!(may("ada", "sales@c.example") && !may("ada", "other@c.example"));
         assert!(may("ada", "x@xn--bcher-kva.example") && may("ada", "ada@a.example"));
         assert!(may("gateway", "x@anywhere.example") && may("gateway", "x@[192.0.2.1]"));
+        assert!(!may("gateway", "x@squeaky"));
     }
 
     #[test]
