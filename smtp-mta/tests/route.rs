@@ -1,6 +1,5 @@
 //! The rules of the configuration, and where mail goes by them.
 
-#![allow(clippy::unwrap_used, reason = "this is how a test fails")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use smtp_mta::{
