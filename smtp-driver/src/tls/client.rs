@@ -11,8 +11,10 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
     version::{TLS12, TLS13},
 };
+use smtp_proto::{EnhancedCode, wire::Reply};
 use std::{
     fmt,
+    net::IpAddr,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -75,7 +77,8 @@ pub struct ClientTlsInfo {
 pub enum Verified {
     /// The certificate is valid, for this name, by a chain to a root; and the server has its key.
     Yes,
-    /// It is not, for this reason, in words for people. Anybody could be at the other end.
+    /// It is not, for this reason, in words for people: one line, printable, though it may have
+    /// words of the certificate in it. Anybody could be at the other end.
     No(String),
 }
 
@@ -96,15 +99,34 @@ impl ClientTls {
         }
     }
 
-    /// TLS with the server called `name`: a DNS name or an IP address.
+    /// TLS with the server called `name`: a DNS name or an IP address, which may stand as an address
+    /// literal does, such as `[192.0.2.1]` or `[IPv6:2001:db8::1]` (RFC 5321 §4.1.3).
     ///
     /// # Errors
-    /// [`TlsError::ServerName`] if it is neither.
+    /// [`TlsError::ServerName`] if it is none of them.
     pub fn connector(&self, name: &str, verify: Verify) -> Result<Connector, TlsError> {
-        let name = ServerName::try_from(name.to_owned())
-            .map_err(|_| TlsError::ServerName(name.to_owned()))?;
+        let name = match in_literal(name) {
+            Some(address) => ServerName::IpAddress(address.into()),
+            None => ServerName::try_from(name.to_owned())
+                .map_err(|_| TlsError::ServerName(name.to_owned()))?,
+        };
         Ok(Connector { tls: self.clone(), name, verify })
     }
+}
+
+/// The address of an address literal, if `name` is one.
+fn in_literal(name: &str) -> Option<IpAddr> {
+    let literal = name.strip_prefix('[')?.strip_suffix(']')?;
+    let address = match literal.split_at_checked("IPv6:".len()) {
+        Some((tag, address)) if tag.eq_ignore_ascii_case("IPv6:") => address,
+        _ => literal,
+    };
+    address.parse().ok()
+}
+
+/// The words for `wrong`, which may quote what the peer has sent: filtered and cut as a reply's are.
+fn printable(wrong: &Error) -> String {
+    Reply::local(EnhancedCode::transient(7, 5), &wrong.to_string()).text().to_string()
 }
 
 impl fmt::Debug for ClientTls {
@@ -245,7 +267,7 @@ impl Session {
             version,
             cipher,
             server_name: self.name.to_str().into_owned(),
-            verified: wrong.map_or(Verified::Yes, |wrong| Verified::No(wrong.to_string())),
+            verified: wrong.map_or(Verified::Yes, |wrong| Verified::No(printable(&wrong))),
         }
     }
 }

@@ -354,11 +354,43 @@ fn what_cannot_be_used_is_named() {
     let keyless = builder().client_certificate(identity.chain_pem.as_bytes(), b"").build();
     assert!(matches!(keyless, Err(TlsError::NoKey)));
     let tls = builder().build().unwrap();
-    for name in ["", "mx..test", "a b", "-"] {
+    for name in ["", "mx..test", "a b", "-", "[]", "[mx.example.test]", "[192.0.2.1"] {
         let refused = tls.connector(name, Verify::Required);
         assert!(matches!(refused, Err(TlsError::ServerName(it)) if it == name), "{name:?}");
     }
     for name in ["mx.example.test", "192.0.2.1", "2001:db8::1"] {
         tls.connector(name, Verify::Required).unwrap();
+    }
+}
+
+#[test]
+fn an_address_literal_is_the_address_that_the_certificate_must_be_for() {
+    let authority = Authority::new();
+    let tls = believing(&authority);
+    for (literal, address) in [
+        ("[192.0.2.1]", "192.0.2.1"),
+        ("[IPv6:2001:db8::1]", "2001:db8::1"),
+        ("[ipv6:2001:db8::1]", "2001:db8::1"),
+    ] {
+        let right = acceptor(&authority.identity(&[address]));
+        let info = upgrade(right, &tls, literal, Verify::Required).unwrap();
+        assert_eq!((&*info.server_name, info.verified), (address, Verified::Yes));
+        let other = acceptor(&authority.identity(&["192.0.2.2"]));
+        assert!(upgrade(other, &tls, literal, Verify::Required).is_err(), "{literal}");
+    }
+}
+
+#[test]
+fn what_a_certificate_says_cannot_write_into_a_log() {
+    let authority = Authority::new();
+    let lines = "x\nDec 1 mx sent to=<you> status=sent \u{1b}[2J";
+    let long = format!("{}.test", "y".repeat(10_000));
+    for name in [lines, &long] {
+        let identity = authority.identity(&[name]);
+        let info =
+            upgrade(acceptor(&identity), &believing(&authority), NAME, Verify::Opportunistic);
+        let Verified::No(why) = info.unwrap().verified else { panic!("believed") };
+        assert!(!why.is_empty() && why.len() < 512, "{}", why.len());
+        assert!(why.chars().all(|c| matches!(c, ' '..='~' | '\u{fffd}')), "{why:?}");
     }
 }
