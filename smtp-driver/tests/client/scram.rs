@@ -167,7 +167,7 @@ fn a_nonce_that_is_not_ours_and_more_is_no_proof() {
 
 #[test]
 fn too_few_iterations_and_too_many_are_refused_before_the_password_is_used() {
-    for i in [0, 1, 4095, 1_000_001, u32::MAX] {
+    for i in [0, 1, 4095, 100_001, u32::MAX] {
         let (mut exchange, mut server) = begun("pencil", "pencil");
         server.iterations = i;
         let refused = exchange.respond(server.first().as_bytes());
