@@ -98,6 +98,7 @@ pub struct Pool<R: Connect> {
 
 /// A connection on loan: [give it back](Self::give_back). Dropped instead, it is closed without a
 /// word, as it must be when the future that was using it is dropped.
+#[must_use = "dropped, the connection is closed"]
 pub struct Lent<R: Connect> {
     connection: Connection<R::Stream, R>,
     /// It has waited, so that the server may have closed it without our knowing.
@@ -187,6 +188,7 @@ impl<R: Connect> Pool<R> {
 
     /// Sends a message over a connection to `to`, and keeps the connection: see [`lend`](Self::lend)
     /// and [`Lent::send`].
+    #[must_use = "it tells of each recipient what became of it"]
     pub async fn send(&self, to: &Destination, envelope: &Envelope, body: impl IntoBody) -> Report {
         let mut lent = match self.lend(to).await {
             Ok(lent) => lent,
@@ -255,26 +257,54 @@ impl<R: Connect> fmt::Debug for Pool<R> {
 }
 
 impl<R: Connect> Lent<R> {
-    /// Sends a message, as [`Connection::send`] does. If the server has closed a connection that
-    /// waited, or closes it at MAIL, the message goes over a new one: the server has had nothing of
-    /// it. It does so once, and only for the first message.
+    /// Sends a message, as [`Connection::send`] does. Those of whom the server has heard nothing go
+    /// over a new connection, once, with all that was said of the others left as it is:
+    ///
+    /// - if the server has closed a connection that waited, or closes it at MAIL;
+    /// - if it takes no more transactions on a connection that has had some.
+    #[must_use = "it tells of each recipient what became of it"]
     pub async fn send(&mut self, envelope: &Envelope, body: impl IntoBody) -> Report {
         let mut body = body.into_body();
-        let report = self.connection.send(envelope, &mut body).await;
+        let mut report = self.connection.send(envelope, &mut body).await;
         let had_waited = mem::take(&mut self.waited);
-        if !had_waited || !report.outcomes.iter().any(is_gone) {
+        let is_worn = self.connection.transactions() > 1;
+        let has_missed =
+            |it: &Outcome| (had_waited && is_gone(it)) || (is_worn && is_one_too_many(it));
+        let missed: Vec<_> =
+            (0..report.outcomes.len()).filter(|&at| has_missed(&report.outcomes[at])).collect();
+        if missed.is_empty() {
             return report;
         }
+        let Some(envelope) = envelope.for_recipients(missed.iter().copied()) else { return report };
         if poll_fn(|cx| body.poll_rewind(cx)).await.is_err() {
             return report;
         }
-        match self.place.shared.open(&self.place.to).await {
-            Ok(connection) => {
-                self.connection = connection;
-                self.connection.send(envelope, &mut body).await
-            }
-            Err(failure) => Report::failed(envelope.recipients().len(), &failure),
+        let second = match self.reopen().await {
+            Ok(()) => self.connection.send(&envelope, &mut body).await,
+            Err(failure) => Report::failed(missed.len(), &failure),
+        };
+        if missed.len() == report.outcomes.len() {
+            return second;
         }
+        for (at, outcome) in missed.into_iter().zip(second.outcomes) {
+            report.outcomes[at] = outcome;
+        }
+        // What is said of all is what holds for each.
+        report.dsn_passed_on &= second.dsn_passed_on;
+        report.tls = report.tls.and(second.tls);
+        report
+    }
+
+    /// Another connection in place of this one.
+    async fn reopen(&mut self) -> Result<(), Failure> {
+        let shared = &self.place.shared;
+        let connection = shared.open(&self.place.to).await?;
+        let old = mem::replace(&mut self.connection, connection);
+        if !old.has_transactions_left() {
+            // It is in order, and takes no more.
+            shared.lock().farewells.push(Box::pin(old.quit()));
+        }
+        Ok(())
     }
 
     /// Gives the connection back, to be kept if it is of more use.
@@ -297,6 +327,14 @@ fn is_gone(outcome: &Outcome) -> bool {
     outcome.stage <= Stage::Mail
         && !outcome.in_doubt
         && (by_word || outcome.cause == Cause::Connection)
+}
+
+/// The server takes no more transactions on the connection: it has said so to MAIL.
+fn is_one_too_many(outcome: &Outcome) -> bool {
+    let code = outcome.enhanced();
+    let is_said = matches!(outcome.cause, Cause::Server | Cause::Limit);
+    // RFC 3463 §3.6: X.5.3, too many recipients, is what servers say of messages, too.
+    outcome.stage == Stage::Mail && is_said && (code.subject(), code.detail()) == (5, 3)
 }
 
 impl<R: Connect> Deref for Lent<R> {

@@ -7,6 +7,7 @@
     reason = "this is how a test fails"
 )]
 
+mod again;
 mod keeping;
 mod places;
 #[expect(dead_code, reason = "shared with the mailer's tests")]

@@ -1,0 +1,95 @@
+//! What is sent once more over another connection, and what is not.
+
+use crate::world::{BYE, MESSAGE, WELCOME, World, destination, envelope, send};
+use smtp_client::{Envelope, PoolConfig, Report};
+
+const ONE_EACH: &str = "S: 220 mx
+    C: EHLO client.example.test
+    S: 250-mx
+    S: 250-PIPELINING
+    S: 250 LIMITS RCPTMAX=1\n";
+
+fn to(who: &str) -> String {
+    MESSAGE.replace("b@example", &format!("{who}@example"))
+}
+
+fn words(report: &Report) -> Vec<String> {
+    let word = |it: &smtp_client::Outcome| format!("{} {}: {}", it.status, it.stage, it.reply);
+    report.outcomes.iter().map(word).collect()
+}
+
+/// Sends a message to `b`, and then one to `b` and `c` over the connection that was kept.
+#[track_caller]
+fn then_to_two(scripts: &[String]) -> Vec<String> {
+    let world = World::new(scripts);
+    let pool = world.pool(PoolConfig::default());
+    let place = destination();
+    let two = Envelope::builder("a@example.test").to("b@example.test").to("c@example.test");
+    let two = two.build().unwrap();
+    let report = world.runtime.run_until(async {
+        send(&pool, &place).await;
+        let report = pool.send(&place, &two, "Subject: x\r\n\r\nx\r\n").await;
+        pool.close().await;
+        report
+    });
+    world.check();
+    words(&report)
+}
+
+const TAKEN: &str = "sent end of message: 250 taken";
+
+#[test]
+fn who_has_the_message_does_not_have_it_twice() {
+    let begun = format!("{ONE_EACH}{}{}C: MAIL FROM:<a@example.test>\n", to("b"), to("b"));
+    let fresh = format!("{ONE_EACH}{}{BYE}", to("c"));
+    for end in ["", "C: RCPT TO:<c@example.test>\nC: DATA\nS: 421 4.7.0 enough messages\n"] {
+        assert_eq!(then_to_two(&[format!("{begun}{end}"), fresh.clone()]), [TAKEN; 2], "{end:?}");
+    }
+}
+
+#[test]
+fn who_was_refused_is_not_asked_for_again() {
+    let refused = "C: MAIL FROM:<a@example.test>
+        C: RCPT TO:<b@example.test>
+        C: DATA
+        S: 250 ok
+        S: 550 5.1.1 no such user
+        S: 503 no
+        C: RSET
+        S: 250 ok
+        C: MAIL FROM:<a@example.test>\n";
+    let begun = format!("{ONE_EACH}{}{refused}", to("b"));
+    let fresh = format!("{ONE_EACH}{}{BYE}", to("c"));
+    let expected = ["failed RCPT: 550 5.1.1 no such user", TAKEN];
+    assert_eq!(then_to_two(&[begun, fresh]), expected);
+}
+
+/// The server refuses MAIL with `code` as one too many.
+fn one_too_many(code: &str) -> String {
+    format!(
+        "C: MAIL FROM:<a@example.test>\nC: RCPT TO:<b@example.test>\nC: DATA\n\
+         S: {code} too many messages\nS: 503 no\nS: 503 no\nC: QUIT\nS: 221 bye\n"
+    )
+}
+
+#[test]
+fn a_server_that_has_enough_of_a_connection_is_given_another_once() {
+    let fresh = format!("{WELCOME}{MESSAGE}{BYE}");
+    for code in ["452 4.5.3", "554 5.5.3"] {
+        let full = format!("{WELCOME}{MESSAGE}{}", one_too_many(code));
+        let never = format!("{WELCOME}{}", one_too_many(code));
+        for (second, is_sent) in [(fresh.clone(), true), (never, false)] {
+            let world = World::new([full.clone(), second]);
+            let pool = world.pool(PoolConfig::default());
+            let place = destination();
+            let report = world.runtime.run_until(async {
+                send(&pool, &place).await;
+                let report = pool.send(&place, &envelope(), "Subject: x\r\n\r\nx\r\n").await;
+                pool.close().await;
+                report
+            });
+            world.check();
+            assert_eq!(report.is_all_sent(), is_sent, "{code}: {report:?}");
+        }
+    }
+}
