@@ -42,6 +42,59 @@ pub struct Routing {
     pub max_addresses_per_host: usize,
     /// Addresses in all. 32 are four full hosts.
     pub max_addresses: usize,
+    /// Which addresses are gone to.
+    pub reach: Reach,
+}
+
+/// How far from the Internet an address may be that a stranger's zone, or an address literal, sends
+/// mail to. Multicast, broadcast and unspecified addresses are of no host, and never gone to.
+///
+/// Whoever may choose a recipient could have us talk to what only we can connect to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Reach {
+    /// Addresses of the Internet: none of the below.
+    Internet,
+    /// Those of private networks (RFC 1918, RFC 4193, RFC 6598) and of the own link (RFC 3927), too:
+    /// a host may have its own view of the DNS.
+    #[default]
+    Private,
+    /// Those of this machine, too (RFC 6890: 127.0.0.0/8, ::1): for tests, and servers behind others.
+    Loopback,
+}
+
+impl Reach {
+    /// Whether `address` is within reach.
+    #[must_use]
+    pub const fn contains(self, address: IpAddr) -> bool {
+        match Self::of(address.to_canonical()) {
+            Some(least) => least as u8 <= self as u8,
+            None => false,
+        }
+    }
+
+    /// The least that reaches `address`; `None` if no host has it.
+    const fn of(address: IpAddr) -> Option<Self> {
+        let (nobody, loopback, private) = match address {
+            IpAddr::V4(it) => {
+                let [first, second, ..] = it.octets();
+                let shared = first == 100 && second & 0xc0 == 64;
+                // RFC 1122 §3.2.1.3: 0.0.0.0/8 is "this host on this network"; 240.0.0.0/4 is nobody's.
+                let nobody = first == 0 || first >= 240 || it.is_multicast();
+                (nobody, it.is_loopback(), it.is_private() || it.is_link_local() || shared)
+            }
+            IpAddr::V6(it) => {
+                let private = it.is_unique_local() || it.is_unicast_link_local();
+                (it.is_unspecified() || it.is_multicast(), it.is_loopback(), private)
+            }
+        };
+        match (nobody, loopback, private) {
+            (true, ..) => None,
+            (_, true, _) => Some(Self::Loopback),
+            (.., true) => Some(Self::Private),
+            _ => Some(Self::Internet),
+        }
+    }
 }
 
 impl Default for Routing {
@@ -52,6 +105,7 @@ impl Default for Routing {
             max_hosts: 16,
             max_addresses_per_host: 8,
             max_addresses: 32,
+            reach: Reach::default(),
         }
     }
 }
@@ -76,6 +130,9 @@ pub enum NoRoute {
     /// It has MX records, and no host among them has an address (RFC 5321 §5.1).
     #[error("no host that takes the domain's mail can be found")]
     NoUsableHost,
+    /// Its hosts, or its address literal, are at addresses beyond [`Routing::reach`].
+    #[error("the domain's mail would go to addresses where none is to go")]
+    OutOfReach,
     /// It may be known later.
     #[error(transparent)]
     Temporary(#[from] Outage),
@@ -89,7 +146,7 @@ impl NoRoute {
             Self::NoDomain | Self::NotInternet => const { code(Class::Permanent, 1, 2) },
             Self::NullMx => const { code(Class::Permanent, 1, 10) },
             Self::Loop => const { code(Class::Permanent, 4, 6) },
-            Self::NoUsableHost => const { code(Class::Permanent, 4, 4) },
+            Self::NoUsableHost | Self::OutOfReach => const { code(Class::Permanent, 4, 4) },
             Self::Temporary(_) => const { code(Class::Transient, 4, 3) },
         }
     }
@@ -175,6 +232,11 @@ impl Routing {
         for (Exchanger { name, preference }, answer) in found {
             match answer {
                 Ok(mut addresses) => {
+                    let found_any = !addresses.is_empty();
+                    addresses.retain(|address| self.reach.contains(*address));
+                    if found_any && addresses.is_empty() && none == unusable {
+                        none = NoRoute::OutOfReach;
+                    }
                     addresses.truncate(self.max_addresses_per_host.min(left));
                     left -= addresses.len();
                     if !addresses.is_empty() {
@@ -197,6 +259,9 @@ impl Routing {
         };
         if self.is_own_address(address) {
             return Err(NoRoute::Loop);
+        }
+        if !self.reach.contains(address) {
+            return Err(NoRoute::OutOfReach);
         }
         let host = Host::Literal(address.into());
         Ok(vec![NextHop { host, preference: 0, addresses: vec![address] }])

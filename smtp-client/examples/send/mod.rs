@@ -5,8 +5,8 @@ mod trace;
 
 use options::Options;
 use smtp_client::{
-    Connect, Connection, Delivery, Endpoint, Envelope, Failure, Hop, Mailer, Outcome, Policies,
-    Policy, Pool, PoolConfig, Report, Status,
+    Connect, Connection, Delivery, Endpoint, Envelope, Failure, Hop, Mailer, Opportunistic,
+    Outcome, Policies, Policy, Pool, PoolConfig, Report, Status,
     proto::wire::Host,
     resolve::{DnsConfig, Resolver},
 };
@@ -75,7 +75,14 @@ impl<'n, N: Net + Sync> Job<'n, N> {
     async fn run(&self) -> Result<u8, Box<dyn Error>> {
         if let Some(server) = self.options.dns {
             let dns = self.net.dns(&DnsConfig::new(vec![server]))?;
-            return Ok(show(&self.envelope, &[self.by_mx(dns).await]));
+            let outcomes = match self.options.opportunistic()? {
+                Some(tls) => {
+                    let policy = self.watched(self.options.policy_in_clear()?);
+                    self.by_mx(dns, Opportunistic::new(policy, tls)).await
+                }
+                None => self.by_mx(dns, PerHost(self)).await,
+            };
+            return Ok(show(&self.envelope, &[outcomes]));
         }
         let (host, endpoint) = match &self.options.unix {
             Some(path) => (path.display().to_string(), path.clone().into()),
@@ -98,7 +105,8 @@ impl<'n, N: Net + Sync> Job<'n, N> {
         host: &str,
         endpoint: &Endpoint,
     ) -> Result<Result<Vec<Report>, Failure>, Box<dyn Error>> {
-        let policy = Arc::new(self.policy(host)?);
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        let policy = Arc::new(self.policy(name)?);
         let runtime = self.net.runtime();
         let stream = match runtime.connect(endpoint).await {
             Ok(stream) => stream,
@@ -121,9 +129,9 @@ impl<'n, N: Net + Sync> Job<'n, N> {
     }
 
     /// Sends the message once to the hosts that the DNS names for each recipient's domain.
-    async fn by_mx(&self, dns: N::Dns) -> Vec<Outcome> {
+    async fn by_mx(&self, dns: N::Dns, policies: impl Policies) -> Vec<Outcome> {
         let pool = Pool::new(self.net.runtime(), PoolConfig::default());
-        let mailer = Mailer::by_mx(pool, PerHost(self), dns, self.options.routing());
+        let mailer = Mailer::by_mx(pool, policies, dns, self.options.routing());
         let mailer = mailer.port(self.options.port);
         let deliveries = mailer.send(&self.envelope, &self.message).await;
         mailer.pool().close().await;
@@ -131,9 +139,12 @@ impl<'n, N: Net + Sync> Job<'n, N> {
     }
 
     fn policy(&self, host: &str) -> Result<Policy, Box<dyn Error>> {
-        let mut policy = self.options.policy(host)?;
+        Ok(self.watched(self.options.policy(host)?))
+    }
+
+    fn watched(&self, mut policy: Policy) -> Policy {
         policy.watch = self.trace.as_ref().map(trace::Trace::watch);
-        Ok(policy)
+        policy
     }
 }
 

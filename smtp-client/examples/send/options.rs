@@ -5,9 +5,9 @@ use smtp_client::{
     Envelope, EnvelopeBuilder, Policy, Tls,
     driver::{
         sasl::Login,
-        tls::{ClientTls, Connector, Verify},
+        tls::{ClientTls, Connector, TlsError, Verify},
     },
-    mx::Routing,
+    mx::{Reach, Routing},
     proto::{
         body::{Framing, LineEndings},
         client::{ClientConfig, Mode, Timeouts},
@@ -163,14 +163,30 @@ impl Options {
         Ok(envelope.build()?)
     }
 
-    /// How hosts are found: what the DNS says of this one is left out.
+    /// How hosts are found: what the DNS says of this one is left out. The name server is one of
+    /// the caller's own, whose hosts may be on this machine.
     pub(crate) fn routing(&self) -> Routing {
         let own_name = Domain::parse(&self.helo).ok().map(Domain::into_static);
-        Routing { own_names: own_name.into_iter().collect(), ..Routing::default() }
+        let own_names = own_name.into_iter().collect();
+        Routing { own_names, reach: Reach::Loopback, ..Routing::default() }
     }
 
-    /// How to send to `host`, with or without a port.
+    /// How to send to `host`.
     pub(crate) fn policy(&self, host: &str) -> Result<Policy, Box<dyn Error>> {
+        let mut policy = self.policy_in_clear()?;
+        policy.tls = match self.tls {
+            TlsMode::None => Tls::None,
+            TlsMode::Opportunistic => {
+                Tls::Opportunistic(self.connector(host, Verify::Opportunistic)?)
+            }
+            TlsMode::Required => Tls::Required(self.connector(host, Verify::Required)?),
+            TlsMode::Implicit => Tls::Implicit(self.connector(host, Verify::Required)?),
+        };
+        Ok(policy)
+    }
+
+    /// How to send to any host, but for TLS.
+    pub(crate) fn policy_in_clear(&self) -> Result<Policy, Box<dyn Error>> {
         let mut policy = Policy::new(HelloName::parse(&self.helo)?);
         let mut machine = ClientConfig::builder().line_endings(LineEndings::Normalise);
         if self.lmtp {
@@ -186,14 +202,6 @@ impl Options {
         if self.chunking {
             policy.framing = Framing::Chunked;
         }
-        policy.tls = match self.tls {
-            TlsMode::None => Tls::None,
-            TlsMode::Opportunistic => {
-                Tls::Opportunistic(self.connector(host, Verify::Opportunistic)?)
-            }
-            TlsMode::Required => Tls::Required(self.connector(host, Verify::Required)?),
-            TlsMode::Implicit => Tls::Implicit(self.connector(host, Verify::Required)?),
-        };
         if let Some(name) = &self.mechanism {
             policy.mechanism = Some(Mechanism::parse(name)?.into_static());
         }
@@ -202,14 +210,23 @@ impl Options {
         Ok(policy)
     }
 
-    fn connector(&self, host: &str, verify: Verify) -> Result<Connector, Box<dyn Error>> {
+    /// What TLS is to be for hosts that are strangers, if it is wanted as that.
+    pub(crate) fn opportunistic(&self) -> Result<Option<ClientTls>, TlsError> {
+        let is_wanted = matches!(self.tls, TlsMode::Opportunistic) && self.tls_name.is_none();
+        is_wanted.then(|| self.client_tls()).transpose()
+    }
+
+    fn client_tls(&self) -> Result<ClientTls, TlsError> {
         let mut tls = ClientTls::builder();
         if let Some(roots) = &self.ca {
             tls = tls.roots_pem_file(roots)?;
         }
-        let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
-        let name = self.tls_name.as_deref().unwrap_or(host.trim_matches(['[', ']']));
-        Ok(tls.build()?.connector(name, verify)?)
+        tls.build()
+    }
+
+    fn connector(&self, host: &str, verify: Verify) -> Result<Connector, TlsError> {
+        let name = self.tls_name.as_deref().unwrap_or(host);
+        self.client_tls()?.connector(name, verify)
     }
 
     fn login(&self) -> Result<Option<Login>, Box<dyn Error>> {

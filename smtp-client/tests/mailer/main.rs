@@ -9,6 +9,7 @@
 
 mod by_dns;
 mod hops;
+mod opportunistic;
 #[path = "../pool/world.rs"]
 #[expect(dead_code, reason = "what the pool's tests need is not all needed here")]
 mod world;

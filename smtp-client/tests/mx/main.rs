@@ -4,3 +4,4 @@
 mod dns;
 mod order;
 mod outcomes;
+mod reach;

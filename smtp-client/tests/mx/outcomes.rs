@@ -151,9 +151,10 @@ fn an_outage_is_temporary_wherever_it_strikes() {
 #[test]
 fn a_host_without_addresses_is_passed_over() {
     for error in [ResolveError::NoData, ResolveError::NoDomain, Outage::Refused.into()] {
-        let answers =
-            Answers::mx(["10 a.test", "20 b.test"]).no_host("a.test", error).host("b.test", "::1");
-        assert_eq!(routed(&answers), "b.test=::1");
+        let answers = Answers::mx(["10 a.test", "20 b.test"])
+            .no_host("a.test", error)
+            .host("b.test", "2001:db8::1");
+        assert_eq!(routed(&answers), "b.test=2001:db8::1");
     }
 }
 
