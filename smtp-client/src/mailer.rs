@@ -116,6 +116,7 @@ enum Route<V> {
 }
 
 /// What became of a recipient, and on which way.
+#[must_use = "it may tell of a recipient who does not have the message"]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Delivery {
@@ -182,6 +183,7 @@ impl<R: Connect, P: Policies, V: Resolver> Mailer<R, P, V> {
     /// rewound can be sent to one host only: other domains are delayed.
     ///
     /// If the future is dropped, no server has a part of a message; what it has whole it keeps.
+    #[must_use = "it tells of each recipient what became of it"]
     pub async fn send(&self, envelope: &Envelope, body: impl IntoBody) -> Vec<Delivery> {
         let mut mailing = Mailing {
             envelope,
