@@ -4,7 +4,7 @@
 //! smtp-mta user  ->  DATA/users.toml  ->  Users: AUTH (RFC 4954)
 //! ```
 //!
-//! A password is never stored: [`file`] keeps an argon2id hash of it for PLAIN and LOGIN, and keys
+//! A password is never stored: [`mod@file`] keeps an argon2id hash of it for PLAIN and LOGIN, and keys
 //! for SCRAM-SHA-256. [`hashing`] bounds what checking costs, [`throttle`] what guessing brings.
 
 pub mod command;
