@@ -215,6 +215,13 @@ impl Queue {
         self.run.left
     }
 
+    /// Whether octets of this chunk are not written: those handed out are of the last one given.
+    pub(super) fn is_unwritten(&self, chunk: Open) -> bool {
+        let is_chunk = |open: &&Open| matches!(open.kind, Kind::Chunk { .. });
+        let last = self.open.iter().rev().find(is_chunk);
+        self.run.left > 0 && last.is_some_and(|last| last.id == chunk.id)
+    }
+
     /// What to write, up to the run.
     pub(super) fn transmit(&self) -> Option<&[u8]> {
         let end = if self.run.left > 0 { self.gate.min(self.run.at) } else { self.gate };

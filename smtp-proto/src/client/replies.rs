@@ -54,7 +54,7 @@ impl ClientConnection {
             Kind::Data if go_on => return self.body_wanted(first, reply),
             _ if go_on => self.close(CloseReason::Unintelligible),
             // It cannot have what was not sent.
-            Kind::Chunk { .. } if yes && self.queue.handed_out() > 0 => {
+            Kind::Chunk { .. } if yes && self.queue.is_unwritten(first) => {
                 self.close(CloseReason::Unintelligible);
             }
             // Of DATA, 2yz says nothing: what the server waits for now is not known.

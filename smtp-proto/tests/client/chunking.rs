@@ -122,3 +122,19 @@ fn a_chunk_that_is_accepted_before_it_was_sent_ends_the_connection() {
     let told = desk.hears("250 ok\r\n250 ok\r\n250 sent\r\n");
     assert_eq!(told, ["reply 0 250", "reply 1 250", "reply 2 250", "closed Unintelligible"]);
 }
+
+#[test]
+fn a_chunk_is_accepted_while_the_next_is_being_written() {
+    let mut desk = Desk::ready(&["PIPELINING", "CHUNKING"]);
+    desk.mail();
+    desk.rcpt("<a@example.org>");
+    let first = desk.machine.bdat(5, false);
+    desk.give(first);
+    write(&mut desk, 5);
+    let second = desk.machine.bdat(5, true);
+    desk.give(second);
+    let told = desk.hears("250 ok\r\n250 ok\r\n250 first\r\n");
+    assert_eq!(told[..3], ["reply 0 250", "reply 1 250", "reply 2 250"]);
+    write(&mut desk, 5);
+    assert_eq!(desk.hears("250 sent\r\n"), ["reply 3 250", "Decision"]);
+}
