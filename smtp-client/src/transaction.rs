@@ -263,11 +263,9 @@ pub(crate) async fn run<S: Stream, R: Runtime, B: Body>(
     drain(conn, transaction).await?;
     conn.exhausted |= transaction.was_one_too_many();
     if !conn.exhausted && !conn.link.is_reusable() {
-        // Refused half-way. Whether this works concerns no recipient.
-        if let Ok(id) =
-            conn.give(Stage::Mail, |conn| conn.link.machine().rset(), format_args!("RSET"))
-        {
-            let _ = conn.reply_to(id, Stage::Mail).await;
+        // Refused half-way. Whether this works concerns no recipient, but the next message.
+        if conn.reset().await.is_err() {
+            conn.link.machine().abort();
         }
     }
     Ok(())

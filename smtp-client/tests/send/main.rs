@@ -3,6 +3,7 @@
 
 mod content;
 mod cuts;
+mod kept;
 mod limits;
 mod opening;
 mod outcomes;

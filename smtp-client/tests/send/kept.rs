@@ -1,0 +1,42 @@
+//! A connection that is used again, and one that must not be (RFC 5321 §4.1.1.5; RFC 3030 §2).
+
+use crate::world::{MESSAGE, envelope, lines, open, policy, welcome};
+use smtp_client::{Cause, Policy, proto::body::Framing};
+use std::time::Duration;
+
+/// Sends two messages, an hour apart, over a connection to a server that plays `script`: what
+/// became of them, and whether the connection could be used after each.
+#[track_caller]
+fn send_two(script: &str, policy: Policy) -> [(String, bool); 2] {
+    let to = envelope(&["b@example.test"]).build().unwrap();
+    let (world, opened) = open(script, policy);
+    let mut connection = opened.unwrap();
+    let told = world.runtime.run_until(async {
+        let first = connection.send(&to, MESSAGE).await;
+        let first = (lines(&first).concat(), connection.is_reusable());
+        world.runtime.sleep(Duration::from_secs(3_600)).await;
+        let second = connection.send(&to, MESSAGE).await;
+        assert!(!second.outcomes[0].in_doubt);
+        let second = (lines(&second).concat(), connection.is_reusable());
+        connection.quit().await;
+        [first, second]
+    });
+    world.heard();
+    told
+}
+
+#[test]
+fn a_connection_whose_reset_is_refused_is_not_used_again() {
+    let script = welcome(&[])
+        + "C: MAIL FROM:<a@example.test>
+        S: 250 ok
+        C: RCPT TO:<b@example.test>
+        S: 550 no
+        C: RSET
+        S: 451 later
+        C: <CLOSED>";
+    let [first, (told, reusable)] = send_two(&script, policy());
+    assert_eq!(first, ("failed RCPT: 550 no".to_owned(), false));
+    assert!(told.starts_with("delayed before MAIL: 451 4.4.2 "), "{told}");
+    assert!(!reusable);
+}
