@@ -40,3 +40,35 @@ fn a_connection_whose_reset_is_refused_is_not_used_again() {
     assert!(told.starts_with("delayed before MAIL: 451 4.4.2 "), "{told}");
     assert!(!reusable);
 }
+
+fn chunked() -> Policy {
+    let mut policy = policy();
+    policy.framing = Framing::Chunked;
+    policy
+}
+
+#[test]
+fn after_a_failed_chunk_a_reset_makes_room_for_the_next_message() {
+    let script = welcome(&["PIPELINING", "CHUNKING"])
+        + "C: MAIL FROM:<a@example.test>
+        C: RCPT TO:<b@example.test>
+        C: BDAT 25 LAST
+        C: <OCTETS 25>
+        S: 250 ok
+        S: 550 no
+        S: 503 5.5.1 nobody to send it to
+        C: RSET
+        S: 250 ok
+        C: MAIL FROM:<a@example.test>
+        C: RCPT TO:<b@example.test>
+        C: BDAT 25 LAST
+        C: <OCTETS 25>
+        S: 250 ok
+        S: 250 ok
+        S: 250 taken
+        C: QUIT
+        S: 221 bye";
+    let told = send_two(&script, chunked());
+    let want = ["failed RCPT: 550 no", "sent end of message: 250 taken"];
+    assert_eq!(told, want.map(|told| (told.to_owned(), true)));
+}
