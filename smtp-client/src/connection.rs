@@ -21,7 +21,7 @@ use smtp_proto::{
 use std::{
     fmt,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 /// A connection to a server that has greeted us, as the [`Policy`] wants it: encrypted and logged
@@ -101,6 +101,10 @@ impl<S: Stream, R: Runtime> Connection<S, R> {
     /// The body is not copied, and of one that does not lie in memory no more is read than its
     /// chunks are long; unless it is [converted](crate::EightBit::Convert).
     ///
+    /// Before each MAIL it looks whether the server has closed the connection meanwhile, or has said
+    /// something that nobody had asked for: nothing is sent then, and the outcomes are of
+    /// [`Stage::Prepare`].
+    ///
     /// If the future is dropped, the server never has a message that is not complete, and the
     /// connection is of no more use.
     pub async fn send(&mut self, envelope: &Envelope, body: impl IntoBody) -> Report {
@@ -162,6 +166,23 @@ impl<S: Stream, R: Runtime> Connection<S, R> {
     /// Looks, without waiting, whether a connection that was kept can still be used.
     pub fn is_alive(&mut self) -> bool {
         self.is_reusable() && self.link.is_alive()
+    }
+
+    /// Looks, without waiting, for what the server did while it was asked nothing. A reply that comes
+    /// late must not be taken for that to the next command.
+    pub(crate) fn check_quiet(&mut self) -> Result<(), Failure> {
+        let stage = Stage::Prepare;
+        let mut cx = Context::from_waker(Waker::noop());
+        match self.link.poll_parked(&mut cx) {
+            Poll::Pending => Ok(()),
+            Poll::Ready(Ok(Next::Event(ClientEvent::Unsolicited(reply)))) => {
+                self.policy.watch(Said::Server(stage, &reply));
+                Err(self.unasked(stage, reply).for_others())
+            }
+            Poll::Ready(Ok(Next::Closed(why))) => Err(self.closed(stage, why)),
+            Poll::Ready(Ok(_)) => Err(self.closed(stage, CloseReason::Unintelligible)),
+            Poll::Ready(Err(error)) => Err(self.broken(stage, error)),
+        }
     }
 
     /// Ready when a connection that is kept can not be used any more: the server has closed it, or

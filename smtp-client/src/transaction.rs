@@ -251,6 +251,7 @@ pub(crate) async fn run<S: Stream, R: Runtime, B: Body>(
     mail: &Mail<'static>,
     source: &mut Source<B>,
 ) -> Result<(), Failure> {
+    conn.check_quiet()?;
     conn.transactions += 1;
     give_envelope(conn, transaction, mail).await?;
     let eight_bit = mail.body == BodyType::EightBitMime;

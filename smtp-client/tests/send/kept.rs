@@ -72,3 +72,28 @@ fn after_a_failed_chunk_a_reset_makes_room_for_the_next_message() {
     let want = ["failed RCPT: 550 no", "sent end of message: 250 taken"];
     assert_eq!(told, want.map(|told| (told.to_owned(), true)));
 }
+
+#[test]
+fn on_a_connection_where_something_happened_meanwhile_nothing_is_sent() {
+    const TAKEN: &str = "C: MAIL FROM:<a@example.test>
+        C: RCPT TO:<b@example.test>
+        C: DATA
+        S: 250 ok
+        S: 250 ok
+        S: 354 go
+        C: <MESSAGE>
+        S: 250 taken
+        T: 1s\n";
+    for (meanwhile, want) in [
+        ("S: 250 taken again\nC: <CLOSED>", "451 4.5.0 what the server sent is no reply"),
+        ("S: 550 5.7.1 or not\nC: <CLOSED>", "451 4.4.2 550 5.7.1 or not"),
+        ("S: 421 4.4.2 idle\nC: <CLOSED>", "421 4.4.2 idle"),
+        ("", "451 4.4.2 the server closed the connection"),
+    ] {
+        let script = welcome(&["PIPELINING"]) + TAKEN + meanwhile;
+        let [first, (told, reusable)] = send_two(&script, policy());
+        assert_eq!(first, ("sent end of message: 250 taken".to_owned(), true));
+        assert!(told.starts_with(&format!("delayed before MAIL: {want}")), "{told}");
+        assert!(!reusable);
+    }
+}
