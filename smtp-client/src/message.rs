@@ -129,25 +129,27 @@ async fn send_chunk<S: Stream, R: Runtime>(
     if transaction.is_over() {
         return Ok(());
     }
-    transaction.handed_over = ends;
-    let mut written = conn.link.write_chunk(pieces, ends).await;
-    if let Err(LinkError::Misuse(Misuse::NotNow | Misuse::Full)) = written {
+    let mut begun = conn.link.begin_chunk(pieces, ends);
+    if let Err(LinkError::Misuse(Misuse::NotNow | Misuse::Full)) = begun {
         // It could not leave together with the envelope.
-        transaction.handed_over = false;
         drain(conn, transaction).await?;
         if transaction.is_over() {
             return Ok(());
         }
-        transaction.handed_over = ends;
-        written = conn.link.write_chunk(pieces, ends).await;
+        begun = conn.link.begin_chunk(pieces, ends);
     }
-    let id = written_or(conn, transaction, written).await?;
+    let id = written_or(conn, transaction, begun).await?;
     let size = pieces.iter().map(|piece| piece.len() as u64).sum();
     let end = if ends { " LAST" } else { "" };
     conn.policy.watch(Said::Client(format_args!("BDAT {size}{end}")));
     conn.policy.watch(Said::Body(size));
     let command = if ends { Command::End } else { Command::Chunk };
+    // It may be refused before its octets have left.
     transaction.open.push_back((id, command));
+    (transaction.handed_over, transaction.unwritten) = (ends, true);
+    let written = conn.link.write_octets(pieces).await;
+    written_or(conn, transaction, written).await?;
+    transaction.unwritten = false;
     if !ends {
         drain(conn, transaction).await?;
     }
@@ -180,7 +182,7 @@ async fn written_or<S: Stream, R: Runtime, T>(
             content(conn, Stage::Data, fault)
         }
         Err(error) => {
-            let broken = conn.broken(transaction.stage, error);
+            let broken = conn.broken(transaction.stage(), error);
             last_words(conn, transaction).await.unwrap_or(broken)
         }
     };

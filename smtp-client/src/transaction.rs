@@ -31,6 +31,8 @@ pub(crate) struct Transaction {
     pub(crate) wanted: bool,
     /// The end of the message was written, or begun to be.
     pub(crate) handed_over: bool,
+    /// Octets of a BDAT have yet to leave: the server cannot have taken it.
+    pub(crate) unwritten: bool,
     /// What the last reply was about, or what was done since.
     pub(crate) stage: Stage,
 }
@@ -83,6 +85,7 @@ impl Transaction {
             failure: None,
             wanted: false,
             handed_over: false,
+            unwritten: false,
             stage: Stage::Mail,
         }
     }
@@ -122,7 +125,7 @@ impl Transaction {
     }
 
     /// What the next reply is about.
-    fn stage(&self) -> Stage {
+    pub(crate) fn stage(&self) -> Stage {
         self.open.front().map_or(self.stage, |(_, command)| command.stage())
     }
 
@@ -178,6 +181,7 @@ impl Transaction {
                 }
             }
             Command::Data if matches!(reply.code(), 300..400) => self.wanted = true,
+            Command::End if yes && self.unwritten => {}
             Command::End if yes => {
                 for &place in &self.accepted {
                     self.slots[place].state = State::Done(Outcome::sent(reply.clone(), host));

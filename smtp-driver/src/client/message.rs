@@ -76,11 +76,30 @@ impl<S: Stream, R: Runtime> ClientLink<S, R> {
         pieces: &[&[u8]],
         last: bool,
     ) -> Result<CommandId, LinkError> {
+        let id = self.begin_chunk(pieces, last)?;
+        self.write_octets(pieces).await?;
+        Ok(id)
+    }
+
+    /// The first half of [`write_chunk`](Self::write_chunk): gives the command, whose id you know
+    /// then before the server can refuse it. [`write_octets`](Self::write_octets) comes next.
+    ///
+    /// # Errors
+    /// [`LinkError::Closed`], [`Misuse::NotNow`] and [`Misuse::NotOffered`], as there.
+    pub fn begin_chunk(&mut self, pieces: &[&[u8]], last: bool) -> Result<CommandId, LinkError> {
         let size = pieces.iter().map(|piece| piece.len() as u64).sum();
         let given = self.machine.bdat(size, last);
-        let id = self.done(given)?;
-        self.write_pieces(pieces).await?;
-        Ok(id)
+        self.done(given)
+    }
+
+    /// The second half: the command leaves, and its octets with it.
+    ///
+    /// If the future is dropped, the link is of no more use.
+    ///
+    /// # Errors
+    /// [`LinkError::Closed`], [`LinkError::Io`], [`LinkError::Tls`], as there.
+    pub async fn write_octets(&mut self, pieces: &[&[u8]]) -> Result<(), LinkError> {
+        self.write_pieces(pieces).await
     }
 
     fn hand_out<'b>(
