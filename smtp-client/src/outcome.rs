@@ -203,8 +203,10 @@ impl Outcome {
 }
 
 impl From<Failure> for Outcome {
+    /// [Permanent](Failure::is_permanent) is failed; a limit that was reached is always for now.
     fn from(failure: Failure) -> Self {
-        let status = if failure.is_permanent() { Status::Failed } else { Status::Delayed };
+        let is_final = failure.is_permanent() && failure.cause != Cause::Limit;
+        let status = if is_final { Status::Failed } else { Status::Delayed };
         let Failure { stage, reply, cause, host } = failure;
         Self { status, stage, reply, cause, host, in_doubt: false }
     }

@@ -266,7 +266,15 @@ pub(crate) async fn run<S: Stream, R: Runtime, B: Body>(
         _ => message::send_data(conn, transaction, source).await?,
     }
     drain(conn, transaction).await?;
-    conn.exhausted |= transaction.was_one_too_many();
+    if transaction.was_one_too_many() {
+        conn.exhausted = true;
+        // Where others went through before it, the class of the reply is not that of the message.
+        if conn.transactions > 1
+            && let Some(failure) = &mut transaction.failure
+        {
+            failure.cause = Cause::Limit;
+        }
+    }
     if !conn.exhausted && !conn.link.is_reusable() {
         // Refused half-way. Whether this works concerns no recipient, but the next message.
         if conn.reset().await.is_err() {

@@ -97,3 +97,44 @@ fn on_a_connection_where_something_happened_meanwhile_nothing_is_sent() {
         assert!(!reusable);
     }
 }
+
+#[test]
+fn one_message_too_many_for_a_connection_is_no_fault_of_the_message() {
+    for reply in ["554 5.5.3 too many messages", "452 4.5.3 too many messages"] {
+        let script = welcome(&[])
+            + &format!(
+                "C: MAIL FROM:<a@example.test>
+                S: 250 ok
+                C: RCPT TO:<b@example.test>
+                S: 250 ok
+                C: DATA
+                S: 354 go
+                C: <MESSAGE>
+                S: 250 taken
+                C: MAIL FROM:<a@example.test>
+                S: {reply}
+                C: QUIT
+                S: 221 bye"
+            );
+        let [first, second] = send_two(&script, policy());
+        assert_eq!(first, ("sent end of message: 250 taken".to_owned(), true));
+        assert_eq!(second, (format!("delayed MAIL: {reply}"), false));
+    }
+}
+
+#[test]
+fn a_server_that_finds_the_first_message_one_too_many_takes_none() {
+    let script = welcome(&[])
+        + "C: MAIL FROM:<a@example.test>
+        S: 554 5.5.3 too many messages
+        C: QUIT
+        S: 221 bye";
+    let to = envelope(&["b@example.test"]).build().unwrap();
+    let (world, opened) = open(&script, policy());
+    let mut connection = opened.unwrap();
+    let report = world.runtime.run_until(connection.send(&to, MESSAGE));
+    assert_eq!(lines(&report), ["failed MAIL: 554 5.5.3 too many messages"]);
+    assert_eq!(report.outcomes[0].cause, Cause::Server);
+    world.runtime.run_until(connection.quit());
+    world.heard();
+}
