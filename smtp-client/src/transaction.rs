@@ -33,6 +33,8 @@ pub(crate) struct Transaction {
     pub(crate) handed_over: bool,
     /// Octets of a BDAT have yet to leave: the server cannot have taken it.
     pub(crate) unwritten: bool,
+    /// LMTP: the server has begun to tell what became of each recipient.
+    delivering: bool,
     /// What the last reply was about, or what was done since.
     pub(crate) stage: Stage,
 }
@@ -86,6 +88,7 @@ impl Transaction {
             wanted: false,
             handed_over: false,
             unwritten: false,
+            delivering: false,
             stage: Stage::Mail,
         }
     }
@@ -97,9 +100,10 @@ impl Transaction {
         failure: Option<&Failure>,
         outcomes: &mut [Option<Outcome>],
     ) -> Vec<Addressee> {
-        // A server that says what is wrong has not taken the message, nor one that never got it.
+        // A server that says what is wrong has not taken the message, nor one that never got it;
+        // unless it has begun to tell of each recipient, and of this one it did not.
         let lost = |failure: Failure| {
-            let said = matches!(failure.cause, Cause::Server | Cause::Message);
+            let said = matches!(failure.cause, Cause::Server | Cause::Message) && !self.delivering;
             Outcome { in_doubt: self.handed_over && !said, ..failure.into() }
         };
         let mut later = Vec::new();
@@ -198,6 +202,7 @@ impl Transaction {
 
     /// LMTP: an accepted recipient has its reply (RFC 2033 §4.2).
     fn delivered(&mut self, id: CommandId, index: u32, reply: Reply<'static>, host: &Arc<str>) {
+        self.delivering = true;
         if let Some(&place) = self.accepted.get(index as usize) {
             self.slots[place].state = State::Done(match reply.code() {
                 200..300 => Outcome::sent(reply, host),

@@ -443,3 +443,35 @@ fn a_connection_carries_one_message_after_another() {
     });
     assert_eq!(world.heard().messages.len(), 3);
 }
+
+#[test]
+fn in_lmtp_a_server_that_leaves_between_two_replies_leaves_the_others_in_doubt() {
+    let script = "S: 220 mx
+        C: LHLO client.example.test
+        S: 250 mx
+        C: MAIL FROM:<a@example.test>
+        S: 250 ok
+        C: RCPT TO:<b@example.test>
+        S: 250 ok
+        C: RCPT TO:<c@example.test>
+        S: 250 ok
+        C: RCPT TO:<d@example.test>
+        S: 250 ok
+        C: DATA
+        S: 354 go
+        C: <MESSAGE>
+        S: 250 delivered
+        S: 421 4.3.2 bye
+        C: <CLOSED>";
+    let to = envelope(&["b@example.test", "c@example.test", "d@example.test"]).build().unwrap();
+    let (world, opened) = open(script, lmtp());
+    let mut connection = opened.unwrap();
+    let report = world.runtime.run_until(connection.send(&to, MESSAGE));
+    let delayed = "delayed end of message: 421 4.3.2 bye";
+    assert_eq!(lines(&report), ["sent end of message: 250 delivered", delayed, delayed]);
+    // Of `c` it says itself that it does not have the message.
+    let in_doubt: Vec<_> = report.outcomes.iter().map(|outcome| outcome.in_doubt).collect();
+    assert_eq!(in_doubt, [false, false, true]);
+    drop(connection);
+    world.heard();
+}
