@@ -126,7 +126,7 @@ impl Failure {
     }
 
     /// Whether it will fail again if nothing is changed (RFC 5321 §4.2.1). What is not clear may be
-    /// tried again.
+    /// tried again. What has to be changed may be the login: messages are [`Status::Delayed`] then.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         self.reply.class() == Some(Class::Permanent)
@@ -203,9 +203,11 @@ impl Outcome {
 }
 
 impl From<Failure> for Outcome {
-    /// [Permanent](Failure::is_permanent) is failed; a limit that was reached is always for now.
+    /// [Permanent](Failure::is_permanent) is failed, but for what is no fault of the message: a
+    /// limit that was reached, and a login that was refused.
     fn from(failure: Failure) -> Self {
-        let is_final = failure.is_permanent() && failure.cause != Cause::Limit;
+        let is_others = failure.cause == Cause::Limit || failure.stage == Stage::Auth;
+        let is_final = failure.is_permanent() && !is_others;
         let status = if is_final { Status::Failed } else { Status::Delayed };
         let Failure { stage, reply, cause, host } = failure;
         Self { status, stage, reply, cause, host, in_doubt: false }

@@ -1,8 +1,8 @@
 //! From the first octet to a connection that can send: greeting, EHLO, TLS, AUTH.
 
-use crate::world::{MESSAGE, envelope, open, policy, welcome};
+use crate::world::{MESSAGE, envelope, lines, open, policy, welcome};
 use smtp_client::{
-    Cause, Connection, Failure, Policy, Said, Stage, Tls, Watch,
+    Cause, Connection, Failure, Policy, Report, Said, Stage, Tls, Watch,
     driver::{
         Acceptor, NewHandler, Peer, Service,
         sasl::Login,
@@ -310,4 +310,21 @@ fn a_server_that_is_not_who_it_should_be_gets_neither_mail_nor_password() {
     let report = runtime.run_until(connection.send(&to, MESSAGE));
     assert!(report.is_all_sent());
     assert!(matches!(report.tls.unwrap().verified, Verified::No(_)));
+}
+
+#[test]
+fn a_login_that_is_refused_is_no_fault_of_the_message() {
+    let mut policy = policy();
+    policy.login = Some(Login::password("user", "wrong"));
+    policy.danger_login_unprotected = true;
+    let script = welcome(&["AUTH PLAIN"])
+        + "C: AUTH PLAIN AHVzZXIAd3Jvbmc=
+        S: 535 5.7.8 no
+        C: QUIT
+        S: 221 bye";
+    let (world, opened) = open(&script, policy);
+    let failure = opened.unwrap_err();
+    assert!(failure.is_permanent(), "it need not be tried elsewhere");
+    assert_eq!(lines(&Report::failed(1, &failure)), ["delayed AUTH: 535 5.7.8 no"]);
+    world.heard();
 }
