@@ -383,9 +383,10 @@ pub(crate) async fn last_words<S: Stream, R: Runtime>(
 
 impl Failure {
     /// The same failure for those whom it does not concern by itself: a server that ends the
-    /// connection has said nothing of them, so that they may be tried again.
+    /// connection has said nothing of them, so that they may be tried again. What is wrong with the
+    /// message is so for all.
     pub(crate) fn for_others(self) -> Self {
-        match self.is_permanent() {
+        match self.is_permanent() && self.cause != Cause::Message {
             false => self,
             true => {
                 let text = self.reply.to_string();

@@ -294,3 +294,23 @@ fn wishes_for_notices_go_where_they_are_understood() {
     assert!(report.is_all_sent() && !report.dsn_passed_on);
     world.heard();
 }
+
+#[test]
+fn a_message_that_is_found_bad_on_its_way_fails_for_those_who_wait_too() {
+    let script = welcome(&["PIPELINING", "LIMITS RCPTMAX=1"])
+        + "C: MAIL FROM:<a@example.test>
+        C: RCPT TO:<b@example.test>
+        C: DATA
+        S: 250 ok
+        S: 250 ok
+        S: 354 go
+        C: <MESSAGE>";
+    let (world, opened) = open(&script, policy());
+    let mut connection = opened.unwrap();
+    let to = envelope(&["b@example.test", "c@example.test"]).build().unwrap();
+    let body = Once::new(&[Ok("start\r\n"), Ok("b\n")]);
+    let told = lines(&world.runtime.run_until(connection.send(&to, body)));
+    assert!(told.iter().all(|told| told.starts_with("failed DATA: 554 5.6.0 ")), "{told:?}");
+    drop(connection);
+    assert!(world.missing().starts_with("closed behind"));
+}
