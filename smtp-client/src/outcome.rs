@@ -84,8 +84,9 @@ pub enum Cause {
 pub struct Failure {
     /// How far it had come.
     pub stage: Stage,
-    /// The reply of the server; or one made here, by [`Reply::local`], if there was none.
-    pub reply: Reply<'static>,
+    /// The reply of the server; or one made here, by [`Reply::local`], if there was none. It is
+    /// shared, for one reply may decide for thousands of recipients.
+    pub reply: Arc<Reply<'static>>,
     /// Who says so.
     pub cause: Cause,
     /// The server, by the name that it was connected by.
@@ -94,9 +95,12 @@ pub struct Failure {
 
 impl Failure {
     /// A failure that the server has told of.
-    pub(crate) fn server(stage: Stage, reply: Reply<'_>, host: &Arc<str>) -> Self {
-        let reply = reply.into_static();
-        Self { stage, reply, cause: Cause::Server, host: host.clone() }
+    pub(crate) fn server(
+        stage: Stage,
+        reply: impl Into<Arc<Reply<'static>>>,
+        host: &Arc<str>,
+    ) -> Self {
+        Self { stage, reply: reply.into(), cause: Cause::Server, host: host.clone() }
     }
 
     /// A failure that nobody but us knows of.
@@ -107,7 +111,7 @@ impl Failure {
         text: &str,
         host: &Arc<str>,
     ) -> Self {
-        Self { stage, reply: Reply::local(enhanced, text), cause, host: host.clone() }
+        Self { stage, reply: Reply::local(enhanced, text).into(), cause, host: host.clone() }
     }
 
     /// A host that could not be connected to.
@@ -170,8 +174,9 @@ pub struct Outcome {
     pub status: Status,
     /// How far it had come.
     pub stage: Stage,
-    /// The reply that decided; of the server, or made here.
-    pub reply: Reply<'static>,
+    /// The reply that decided; of the server, or made here. Recipients for whom the same reply
+    /// decided share it.
+    pub reply: Arc<Reply<'static>>,
     /// Who says so.
     pub cause: Cause,
     /// The server.
@@ -183,9 +188,8 @@ pub struct Outcome {
 
 impl Outcome {
     /// The message was taken.
-    pub(crate) fn sent(reply: Reply<'_>, host: &Arc<str>) -> Self {
+    pub(crate) fn sent(reply: Arc<Reply<'static>>, host: &Arc<str>) -> Self {
         let (stage, cause) = (Stage::End, Cause::Server);
-        let reply = reply.into_static();
         let host = host.clone();
         Self { status: Status::Sent, stage, reply, cause, host, in_doubt: false }
     }

@@ -141,16 +141,18 @@ impl Transaction {
     ) -> Option<Failure> {
         let (stage, host) = (self.stage(), &conn.host);
         // After 421 nobody else has a reply (RFC 5321 §3.8).
-        let last = |reply: &Reply<'static>| {
+        let last = |reply: &Arc<Reply<'static>>| {
             (reply.code() == 421).then(|| Failure::server(stage, reply.clone(), host))
         };
         match event {
             ClientEvent::Reply { id, reply } => {
+                let reply = Arc::new(reply);
                 let last = last(&reply);
                 self.replied(id, reply, host);
                 last
             }
             ClientEvent::Delivery { id, index, reply } => {
+                let reply = Arc::new(reply);
                 let last = last(&reply);
                 self.delivered(id, index, reply, host);
                 last
@@ -165,7 +167,7 @@ impl Transaction {
     }
 
     /// A command has its reply.
-    fn replied(&mut self, id: CommandId, reply: Reply<'static>, host: &Arc<str>) {
+    fn replied(&mut self, id: CommandId, reply: Arc<Reply<'static>>, host: &Arc<str>) {
         let Some((_, command)) = self.take(id) else { return };
         let (yes, failed) = (matches!(reply.code(), 200..300), command.stage());
         match command {
@@ -201,7 +203,13 @@ impl Transaction {
     }
 
     /// LMTP: an accepted recipient has its reply (RFC 2033 §4.2).
-    fn delivered(&mut self, id: CommandId, index: u32, reply: Reply<'static>, host: &Arc<str>) {
+    fn delivered(
+        &mut self,
+        id: CommandId,
+        index: u32,
+        reply: Arc<Reply<'static>>,
+        host: &Arc<str>,
+    ) {
         self.delivering = true;
         if let Some(&place) = self.accepted.get(index as usize) {
             self.slots[place].state = State::Done(match reply.code() {

@@ -189,3 +189,30 @@ fn a_thousand_recipients_pass_the_bounds_of_the_machine() {
         assert!(told.iter().all(|told| told == "sent end of message: 250 taken"));
     }
 }
+
+#[test]
+fn one_reply_for_many_recipients_is_held_once() {
+    let transaction = |last: &str| {
+        welcome(&[])
+            + &format!(
+                "C: MAIL FROM:<a@example.test>
+                S: 250 ok
+                C: RCPT TO:<b@example.test>
+                S: 250 ok
+                C: RCPT TO:<c@example.test>
+                S: 250 ok
+                C: DATA
+                S: 354 go
+                C: <MESSAGE>
+                {last}"
+            )
+    };
+    let to = envelope(&["b@example.test", "c@example.test"]).build().unwrap();
+    for last in ["S: 250 taken", "S: 550 no", "S: 421 bye", ""] {
+        let (world, opened) = open(&transaction(last), policy());
+        let mut connection = opened.unwrap();
+        let report = world.runtime.run_until(connection.send(&to, MESSAGE));
+        let [b, c] = &report.outcomes[..] else { panic!("{report:?}") };
+        assert!(std::sync::Arc::ptr_eq(&b.reply, &c.reply), "{last}");
+    }
+}
