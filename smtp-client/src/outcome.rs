@@ -167,6 +167,7 @@ impl fmt::Display for Status {
 }
 
 /// What became of one recipient, and who says so.
+#[must_use = "the recipient may not have the message"]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome {
@@ -224,6 +225,7 @@ fn enhanced(reply: &Reply<'_>) -> EnhancedCode {
 }
 
 /// What became of a message.
+#[must_use = "a recipient may not have the message"]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
@@ -238,7 +240,6 @@ pub struct Report {
 
 impl Report {
     /// A report of `recipients` that all met with the same failure.
-    #[must_use]
     pub fn failed(recipients: usize, failure: &Failure) -> Self {
         let outcomes = vec![Outcome::from(failure.clone()); recipients];
         Self { outcomes, dsn_passed_on: false, tls: None }

@@ -150,7 +150,7 @@ fn a_connection_may_be_used_on_any_thread() {
         policy.machine = ClientConfig::builder().build();
         let mut connection = Connection::open(stream, tokio, "mx", Arc::new(policy)).await.unwrap();
         let to = envelope(&["b@example.test"]).build().unwrap();
-        connection.send(&to, MESSAGE).await;
+        let _ = connection.send(&to, MESSAGE).await;
         connection.quit().await;
     };
     is_send(sending);
