@@ -1,16 +1,18 @@
 //! Connections that are kept for the next message.
 
+mod destination;
 mod place;
 mod turns;
 
 use crate::{
     body::{Body, IntoBody},
-    connect::{Connect, Endpoint},
+    connect::Connect,
     connection::Connection,
     envelope::Envelope,
     outcome::{Cause, Failure, Outcome, Report, Stage},
     policy::{Policy, Tls},
 };
+pub use destination::Destination;
 use place::Place;
 use smtp_driver::Timer;
 use smtp_proto::{EnhancedCode, Instant};
@@ -18,7 +20,6 @@ use std::{
     collections::{HashMap, VecDeque},
     fmt,
     future::{Future, poll_fn},
-    hash::{Hash, Hasher},
     io, mem,
     ops::{Deref, DerefMut},
     pin::{Pin, pin},
@@ -55,35 +56,6 @@ impl Default for PoolConfig {
             transactions: 100,
             connect_time: Duration::from_secs(30),
         }
-    }
-}
-
-/// What one connection can be used for instead of another: the same host, at the same endpoint,
-/// under the same policy. Two policies are the same if they are the same `Arc`: keep those that you
-/// want connections to be kept for.
-#[derive(Clone, Debug)]
-pub struct Destination {
-    /// What outcomes call the server.
-    pub host: Arc<str>,
-    /// Where it listens.
-    pub endpoint: Endpoint,
-    /// How mail goes there.
-    pub policy: Arc<Policy>,
-}
-
-impl PartialEq for Destination {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.policy, &other.policy)
-            && self.endpoint == other.endpoint
-            && self.host == other.host
-    }
-}
-
-impl Eq for Destination {}
-
-impl Hash for Destination {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (Arc::as_ptr(&self.policy), &self.endpoint, &self.host).hash(state);
     }
 }
 
