@@ -188,9 +188,10 @@ fn refused<S: Stream, R: Runtime>(
 }
 
 /// Reads the message once, if that is worth it: what it shows was not declared, and the server
-/// wants to know.
+/// wants to know. `conn` is not shared while it reads, so that the stream need not be `Sync` for a
+/// runtime to take the delivery to another thread.
 async fn survey<S: Stream, R: Runtime, B: Body>(
-    conn: &Connection<S, R>,
+    conn: &mut Connection<S, R>,
     envelope: &Envelope,
     source: &mut Source<B>,
 ) -> Result<Option<Survey>, Failure> {
@@ -204,7 +205,7 @@ async fn survey<S: Stream, R: Runtime, B: Body>(
 /// Puts the message in 7-bit octets in its own place, if the policy wants that (RFC 6152 §3); says
 /// how many they are.
 async fn to_seven_bit<S: Stream, R: Runtime, B: Body>(
-    conn: &Connection<S, R>,
+    conn: &mut Connection<S, R>,
     source: &mut Source<B>,
 ) -> Result<u64, Failure> {
     if conn.policy.eight_bit == EightBit::Refuse {
