@@ -12,7 +12,8 @@ use std::{
 ///
 /// ```text
 /// lock         held while a server runs
-/// tmp/         what is arriving
+/// tmp/         what is arriving, or on its way into a mailbox
+/// queue/       what is not yet delivered
 /// mail/NAME/   the Maildir of a mailbox
 /// tls/         the certificate that the server made for itself
 /// users.toml   who may log in
@@ -73,6 +74,11 @@ impl DataDir {
     /// Where the Maildirs are.
     pub fn mail(&self) -> PathBuf {
         self.path.join("mail")
+    }
+
+    /// Where the queue is.
+    pub fn queue(&self) -> PathBuf {
+        self.path.join("queue")
     }
 
     /// Where our own certificate is.

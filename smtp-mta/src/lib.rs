@@ -1,17 +1,23 @@
 //! A mail server in one process and one file: the reference for what the machine is good for.
 //!
 //! ```text
-//! session -> policy -> spool -> store -> 250
+//! session -> policy -> spool -> queue -> 250
+//!                               |
+//!                               v
+//!                schedule -> route -> deliver -> gone | later | dsn
 //! ```
 //!
 //! [`session`] answers the questions of a connection, by [`policy`]; [`spool`] takes the body in
-//! without holding it whole; a [`store::Store`] makes it safe, today the [`maildir`]. Nothing here
-//! parses SMTP.
+//! without holding it whole; the [`queue`] makes it safe. Then [`schedule`] says what is to be done
+//! and when, [`route`] where mail goes, [`deliver`] brings it there, into a [`maildir`] or to
+//! another server, and [`dsn`] tells the sender what became of it. Nothing here parses SMTP.
 
 #![forbid(unsafe_code)]
 
 pub mod config;
 pub mod data_dir;
+pub mod deliver;
+pub mod dsn;
 pub mod header;
 pub mod lane;
 pub mod log;

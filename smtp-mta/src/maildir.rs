@@ -9,8 +9,8 @@
 use crate::{
     message_id::MessageId,
     policy::{DomainName, MailboxName},
-    spool::{TempFile, joined},
-    store::{NewMessage, Store, StoreError},
+    spool::{Spooled, TempFile},
+    store::StoreError,
 };
 use std::{
     collections::BTreeSet,
@@ -21,14 +21,13 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
-use tokio::task::spawn_blocking;
 
 /// Age at which a file in a Maildir's `tmp/` is abandoned, whoever wrote it.
 const ABANDONED: Duration = Duration::from_secs(36 * 60 * 60);
 
 /// The Maildirs of all mailboxes, below one folder.
 #[derive(Clone, Debug)]
-pub struct MaildirStore(Arc<Inner>);
+pub struct Maildirs(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -36,11 +35,7 @@ struct Inner {
     host: DomainName,
 }
 
-/// The files that a message became.
-#[derive(Debug)]
-pub struct Receipt(Vec<PathBuf>);
-
-impl MaildirStore {
+impl Maildirs {
     /// The Maildirs below `mail`, made for `mailboxes` where they are missing; `host` becomes a
     /// part of file names. Abandoned files in them are removed. Blocks.
     ///
@@ -63,78 +58,59 @@ impl MaildirStore {
     pub fn file_name(&self, id: MessageId) -> String {
         file_name(id, &self.0.host)
     }
-}
 
-impl Store for MaildirStore {
-    type Receipt = Receipt;
-
-    async fn store(&self, message: NewMessage) -> Result<Receipt, StoreError> {
-        let inner = Arc::clone(&self.0);
-        let delivery = spawn_blocking(move || inner.deliver(message));
-        joined("cannot deliver the message", delivery).await
-    }
-
-    fn retract(&self, receipt: Receipt) {
-        drop(spawn_blocking(move || receipt.remove()));
-    }
-}
-
-impl Receipt {
-    /// Removes the files, as far as they are still there.
-    fn remove(self) {
-        for path in self.0 {
-            drop(fs::remove_file(path));
-        }
+    /// Puts a message into each of `mailboxes`: one file, synced once, and a link to it in each.
+    /// What is done would survive a power cut. A message that is there already, by its name, is
+    /// not there twice. Blocks.
+    ///
+    /// # Errors
+    /// Nobody has it; or, in the place of a mailbox, why that has it not.
+    pub fn deliver(
+        &self,
+        id: MessageId,
+        message: Spooled,
+        mailboxes: &[MailboxName],
+    ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+        let name = file_name(id, &self.0.host);
+        let mut file = Some(message.into_synced_file()?);
+        let place = |(at, mailbox)| {
+            let is_last = at + 1 == mailboxes.len();
+            self.0.place(&mut file, is_last, &name, mailbox)
+        };
+        Ok(mailboxes.iter().enumerate().map(place).collect())
     }
 }
 
 impl Inner {
-    /// One file, synced once; a link to it in each mailbox; each mailbox synced.
-    fn deliver(&self, message: NewMessage) -> Result<Receipt, StoreError> {
-        let name = file_name(message.id, &self.host);
-        let file = message.body.into_synced_file()?;
-        let mut receipt = Receipt(Vec::with_capacity(message.mailboxes.len()));
-        match self.place(file, &name, &message.mailboxes, &mut receipt) {
-            Ok(()) => Ok(receipt),
-            Err(error) => {
-                receipt.remove();
-                Err(error)
-            }
-        }
-    }
-
+    /// Puts the message into one mailbox. The last one gets the file itself.
     fn place(
         &self,
-        file: TempFile,
+        file: &mut Option<TempFile>,
+        is_last: bool,
         name: &str,
-        mailboxes: &[MailboxName],
-        receipt: &mut Receipt,
+        mailbox: &MailboxName,
     ) -> Result<(), StoreError> {
-        let Some((last, others)) = mailboxes.split_last() else { return Ok(()) };
-        for mailbox in others {
-            let target = self.target(mailbox, name);
-            self.with_maildir(mailbox, || fs::hard_link(file.path(), &target))
-                .or_else(|_| self.copy(file.path(), mailbox, name, &target))?;
-            receipt.0.push(target);
-        }
-        let target = self.target(last, name);
-        let mut file = Some(file);
-        let renamed = self.with_maildir(last, || match file.take().map(|f| f.rename(&target)) {
-            Some(Err((back, error))) => {
-                file = Some(back);
-                Err(error)
+        let target = self.target(mailbox, name);
+        let placed = self.with_maildir(mailbox, || match file.take() {
+            None => Ok(()),
+            Some(whole) if is_last => whole.rename(&target).map_err(|(back, error)| {
+                *file = Some(back);
+                error
+            }),
+            Some(whole) => {
+                let linked = fs::hard_link(whole.path(), &target);
+                *file = Some(whole);
+                match linked {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+                    linked => linked,
+                }
             }
-            Some(Ok(())) | None => Ok(()),
         });
-        if let (Err(_), Some(file)) = (renamed, &file) {
-            self.copy(file.path(), last, name, &target)?;
+        if let (Err(_), Some(whole)) = (placed, file) {
+            self.copy(whole.path(), mailbox, name, &target)?;
         }
-        receipt.0.push(target);
-        for mailbox in mailboxes {
-            sync_directory(&self.mail.join(mailbox.as_str()).join("new"))
-                .map_err(StoreError::while_doing("cannot sync the mailbox"))?;
-        }
-        Ok(())
+        sync_directory(&self.mail.join(mailbox.as_str()).join("new"))
+            .map_err(StoreError::while_doing("cannot sync the mailbox"))
     }
 
     fn target(&self, mailbox: &MailboxName, name: &str) -> PathBuf {
@@ -227,12 +203,12 @@ fn is_ours(name: &str, host: &DomainName) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{message_id::MessageIds, spool::Spooled};
+    use crate::message_id::MessageIds;
     use std::os::unix::fs::PermissionsExt;
 
     struct Given {
         folder: tempfile::TempDir,
-        store: MaildirStore,
+        maildirs: Maildirs,
         ids: MessageIds,
     }
 
@@ -245,16 +221,25 @@ mod tests {
         fs::create_dir(folder.path().join("tmp")).unwrap();
         let mail = folder.path().join("mail");
         let names = [name("a"), name("b")].into();
-        let store = MaildirStore::open(mail, DomainName::localhost(), &names).unwrap();
-        Given { folder, store, ids: MessageIds::new().unwrap() }
+        let maildirs = Maildirs::open(mail, DomainName::localhost(), &names).unwrap();
+        Given { folder, maildirs, ids: MessageIds::new().unwrap() }
     }
 
     impl Given {
-        fn message(&self, mailboxes: &[&str]) -> NewMessage {
-            let id = self.ids.next();
-            let path = self.folder.path().join("tmp").join(self.store.file_name(id));
-            let mailboxes = mailboxes.iter().map(|n| name(n)).collect();
-            NewMessage { id, mailboxes, body: Spooled::Memory(b"octets\r\n".to_vec(), path) }
+        fn message(&self, id: MessageId) -> Spooled {
+            let path = self.folder.path().join("tmp").join(self.maildirs.file_name(id));
+            Spooled::Memory(b"octets\r\n".to_vec(), path)
+        }
+
+        /// Delivers a new message; whether each mailbox has it.
+        fn deliver(&self, mailboxes: &[&str]) -> Result<Vec<bool>, StoreError> {
+            self.deliver_again(self.ids.next(), mailboxes)
+        }
+
+        fn deliver_again(&self, id: MessageId, to: &[&str]) -> Result<Vec<bool>, StoreError> {
+            let mailboxes: Vec<_> = to.iter().map(|n| name(n)).collect();
+            let delivered = self.maildirs.deliver(id, self.message(id), &mailboxes)?;
+            Ok(delivered.iter().map(Result::is_ok).collect())
         }
 
         /// All files below, with their octets.
@@ -274,7 +259,7 @@ mod tests {
     #[test]
     fn a_message_for_two_is_in_both_mailboxes_and_nowhere_else() {
         let given = given();
-        given.store.0.deliver(given.message(&["a", "b"])).unwrap();
+        given.deliver(&["a", "b"]).unwrap();
         assert_eq!(given.files("mail/a/new"), [b"octets\r\n"]);
         assert_eq!(given.files("mail/b/new"), [b"octets\r\n"]);
         assert!(given.is_tidy());
@@ -284,7 +269,7 @@ mod tests {
     fn names_are_unique_and_follow_the_convention() {
         let given = given();
         for _ in 0..100 {
-            given.store.0.deliver(given.message(&["a"])).unwrap();
+            given.deliver(&["a"]).unwrap();
         }
         let entries = fs::read_dir(given.folder.path().join("mail/a/new")).unwrap();
         let names: Vec<_> =
@@ -301,58 +286,62 @@ mod tests {
         let given = given();
         fs::remove_dir_all(given.folder.path().join("mail/a")).unwrap();
         fs::remove_dir_all(given.folder.path().join("mail/b")).unwrap();
-        given.store.0.deliver(given.message(&["a", "b"])).unwrap();
+        given.deliver(&["a", "b"]).unwrap();
         assert_eq!(given.files("mail/a/new").len(), 1);
         assert_eq!(given.files("mail/b/new").len(), 1);
     }
 
     #[test]
-    fn a_failure_for_one_recipient_leaves_nothing_to_the_others() {
-        let given = given();
-        for broken in ["a", "b"] {
+    fn a_mailbox_that_cannot_be_written_is_no_matter_of_the_others() {
+        for (broken, other) in [("a", "b"), ("b", "a")] {
+            let given = given();
             let new = given.folder.path().join("mail").join(broken).join("new");
             fs::remove_dir(&new).unwrap();
             fs::write(&new, "not a folder").unwrap();
-            given.store.0.deliver(given.message(&["a", "b"])).unwrap_err();
+            let delivered = given.deliver(&["a", "b"]).unwrap();
+            assert_eq!(delivered, [broken != "a", broken != "b"]);
             fs::remove_file(&new).unwrap();
             fs::create_dir(&new).unwrap();
-            assert!(given.files("mail/a/new").is_empty());
-            assert!(given.files("mail/b/new").is_empty());
+            assert_eq!(given.files(&format!("mail/{other}/new")).len(), 1);
             assert!(given.is_tidy());
         }
+    }
+
+    #[test]
+    fn a_message_that_comes_again_is_there_once() {
+        let given = given();
+        let id = given.ids.next();
+        for to in [&["a", "b"][..], &["b", "a"], &["a"], &["b"]] {
+            assert!(given.deliver_again(id, to).unwrap().iter().all(|done| *done));
+        }
+        assert_eq!(given.files("mail/a/new").len(), 1);
+        assert_eq!(given.files("mail/b/new").len(), 1);
+        assert!(given.is_tidy());
     }
 
     #[test]
     fn a_spool_folder_that_cannot_be_written_delivers_nothing() {
         let given = given();
         fs::remove_dir(given.folder.path().join("tmp")).unwrap();
-        given.store.0.deliver(given.message(&["a"])).unwrap_err();
+        given.deliver(&["a"]).unwrap_err();
         assert!(given.files("mail/a/new").is_empty());
     }
 
     #[test]
     fn a_message_can_be_copied_where_it_cannot_be_linked() {
         let given = given();
-        let file = given.message(&["a"]).body.into_synced_file().unwrap();
-        let target = given.store.0.target(&name("a"), "n");
-        given.store.0.copy(file.path(), &name("a"), "n", &target).unwrap();
+        let file = given.message(given.ids.next()).into_synced_file().unwrap();
+        let target = given.maildirs.0.target(&name("a"), "n");
+        given.maildirs.0.copy(file.path(), &name("a"), "n", &target).unwrap();
         drop(file);
         assert_eq!(given.files("mail/a/new"), [b"octets\r\n"]);
         assert!(given.is_tidy());
     }
 
     #[test]
-    fn a_message_that_is_taken_back_is_gone() {
-        let given = given();
-        given.store.0.deliver(given.message(&["a", "b"])).unwrap().remove();
-        assert!(given.files("mail/a/new").is_empty());
-        assert!(given.files("mail/b/new").is_empty());
-    }
-
-    #[test]
     fn nobody_else_may_read_mail() {
         let given = given();
-        given.store.0.deliver(given.message(&["a"])).unwrap();
+        given.deliver(&["a"]).unwrap();
         let new = given.folder.path().join("mail/a/new");
         let file = fs::read_dir(&new).unwrap().next().unwrap().unwrap();
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
@@ -363,7 +352,7 @@ mod tests {
     fn only_abandoned_files_are_removed() {
         let given = given();
         let tmp = given.folder.path().join("tmp");
-        let ours = given.store.file_name(given.ids.next());
+        let ours = given.maildirs.file_name(given.ids.next());
         fs::write(tmp.join(&ours), "").unwrap();
         fs::write(tmp.join("1.other.elsewhere"), "").unwrap();
         fs::create_dir(tmp.join("folder")).unwrap();

@@ -3,9 +3,14 @@
 use crate::{
     config::{Certificate, Config, Listener, Role, TlsStart},
     data_dir::DataDir,
-    maildir::{MaildirStore, remove_abandoned},
+    deliver::{Dispatcher, Intake, Local, Names, Remote, Ways},
+    dsn::Reporter,
+    maildir::{Maildirs, remove_abandoned},
     message_id::{MessageId, MessageIds},
-    policy::DomainName,
+    policy::{DomainName, Recipients},
+    queue::{SqliteQueue, Timestamp},
+    route::Router,
+    schedule::{self, Schedule},
     session::{Receiver, Reception},
     tls,
     users::Users,
@@ -15,7 +20,7 @@ use smtp_proto::{
     Limits,
     ext::Extensions,
     server::{Mode, ServerConfig},
-    wire::{Domain, Host, Mechanism},
+    wire::{Domain, HelloName, Host, Mechanism},
 };
 use smtp_server_tokio::{Server, TcpListener, Tokio};
 use std::{
@@ -23,9 +28,9 @@ use std::{
     net::{IpAddr, Ipv6Addr, SocketAddr},
     path::PathBuf,
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::timeout};
 
 /// Why the server cannot start, or not go on as it is told: a plain sentence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +44,7 @@ pub struct Mta {
     /// Where each listener listens, in the order of the configuration.
     listening: Vec<Listener>,
     parts: Parts,
+    dispatcher: Dispatcher,
     control: Control,
 }
 
@@ -46,7 +52,7 @@ pub struct Mta {
 #[derive(Debug)]
 struct Parts {
     machine: Machine,
-    reception: Arc<Reception<MaildirStore>>,
+    reception: Arc<Reception<Intake>>,
     users: Users,
     acceptor: Acceptor,
     limiter: Limiter,
@@ -73,6 +79,7 @@ pub struct Control {
     certificate: Certificate,
     hostname: DomainName,
     own: PathBuf,
+    queue: SqliteQueue,
 }
 
 impl Mta {
@@ -89,16 +96,17 @@ impl Mta {
             Refusal(format!("cannot use the data folder {}: {error}", config.data_dir.display()))
         };
         let users = Users::open(&config.data_dir).map_err(failed)?;
-        let mailboxes = policy.recipients().mailboxes();
-        let store =
-            MaildirStore::open(data.mail(), config.hostname.clone(), &mailboxes).map_err(failed)?;
         remove_abandoned(&data.tmp(), MessageId::is_one, SystemTime::now()).map_err(failed)?;
+        let queue = SqliteQueue::open(data.queue(), config.queue.options())
+            .map_err(|error| Refusal(format!("cannot use the queue: {error}")))?;
+        let ids = Arc::new(MessageIds::new().map_err(failed)?);
+        let dispatcher = dispatcher(config, &data, policy.recipients(), &queue, &ids)?;
         let reception = Reception {
             hostname: config.hostname.clone(),
             policy,
             tmp: data.tmp(),
-            store,
-            ids: MessageIds::new().map_err(failed)?,
+            store: Intake { queue: queue.clone(), dispatch: dispatcher.dispatch() },
+            ids,
         };
         let (open, listening) = listen(&config.listeners)?;
         let control = Control {
@@ -108,6 +116,7 @@ impl Mta {
             certificate: config.tls.clone(),
             hostname: config.hostname.clone(),
             own: data.tls(),
+            queue,
         };
         let parts = Parts {
             machine: Machine::new(config)?,
@@ -118,7 +127,7 @@ impl Mta {
             pool: Pool::default(),
             _data: data,
         };
-        Ok(Self { open, listening, parts, control })
+        Ok(Self { open, listening, parts, dispatcher, control })
     }
 
     /// Where it listens, with the ports that the kernel chose.
@@ -131,14 +140,17 @@ impl Mta {
         self.control.clone()
     }
 
-    /// Serves until [`Control::stop`], and then until the connections have ended.
+    /// Serves until [`Control::stop`], and then until the connections have ended and the attempts
+    /// under way, for which there are 20 seconds; what is cut is tried again at the next start.
     ///
     /// # Errors
     /// The configuration does not fit the receive buffers; nothing was served then.
     pub async fn run(self) -> Result<(), Refusal> {
-        let mut servers = JoinSet::new();
+        let (mut servers, mut deliveries) = (JoinSet::new(), JoinSet::new());
+        let dispatch = self.dispatcher.dispatch();
+        deliveries.spawn(self.dispatcher.run());
         let runtime = Tokio::new();
-        let stop = self.control.stop;
+        let stop = self.control.stop.clone();
         for (listener, socket) in self.open {
             let service = self.parts.service(&listener)?;
             let reception = Arc::clone(&self.parts.reception);
@@ -154,11 +166,79 @@ impl Mta {
             });
         }
         while servers.join_next().await.is_some() {}
+        dispatch.stop();
+        if timeout(DRAIN, deliveries.join_next()).await.is_err() {
+            tracing::warn!("attempts cut: they had not ended in time");
+            deliveries.shutdown().await;
+        }
+        // It was open until now, and what it has answered is on the disk in any case.
+        drop(self.control.queue.close().await);
         Ok(())
     }
 }
 
+/// How long attempts under way may take when the server stops.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// Who delivers what is in the queue.
+fn dispatcher(
+    config: &Config,
+    data: &DataDir,
+    recipients: &Recipients,
+    queue: &SqliteQueue,
+    ids: &Arc<MessageIds>,
+) -> Result<Dispatcher, Refusal> {
+    let hostname = config.hostname.clone();
+    let failed = |error: io::Error| {
+        Refusal(format!("cannot use the data folder {}: {error}", config.data_dir.display()))
+    };
+    let maildirs = Maildirs::open(data.mail(), hostname.clone(), &recipients.mailboxes());
+    let local = Local {
+        recipients: recipients.clone(),
+        maildirs: maildirs.map_err(failed)?,
+        tmp: data.tmp(),
+        ids: Arc::clone(ids),
+        host: hostname.to_string(),
+    };
+    let cannot_send = |error: &dyn std::fmt::Display| Refusal(format!("cannot send mail: {error}"));
+    let names = Names::new(&config.name_servers).map_err(|error| cannot_send(&error))?;
+    let hello = HelloName::parse(hostname.as_str()).map_err(|error| cannot_send(&error))?;
+    let own = own_addresses(&config.listeners).map_err(|error| cannot_send(&error))?;
+    let remote = Remote::new(names, hello.into_static(), own);
+    let remote = remote.map_err(|error| cannot_send(&error))?;
+    let domains = config.domains.iter().map(|domain| domain.name.clone());
+    let router = Arc::new(Router::new(domains, config.routes.clone()));
+    let retry = Arc::new(config.queue.retry.clone());
+    let reporter =
+        Reporter { hostname, ids: Arc::clone(ids), tmp: data.tmp(), retry: Arc::clone(&retry) };
+    let schedule = Schedule::new(schedule::Options::default(), router, retry, Timestamp::now());
+    Ok(Dispatcher::new(schedule, queue.clone(), Ways { local, remote }, reporter))
+}
+
+/// The addresses at which other servers reach us, as far as this machine knows them.
+fn own_addresses(listeners: &[Listener]) -> io::Result<Vec<IpAddr>> {
+    let mut own = Vec::new();
+    for listener in listeners.iter().filter(|listener| listener.role == Role::Mx) {
+        let at = listener.address.ip();
+        if !at.is_unspecified() {
+            own.push(at);
+            continue;
+        }
+        // A socket for all addresses of IPv6 takes those of IPv4 as well.
+        let interfaces = if_addrs::get_if_addrs()?.into_iter().map(|interface| interface.ip());
+        own.extend(interfaces.filter(|ip| ip.is_ipv4() || at.is_ipv6()));
+    }
+    own.sort_unstable();
+    own.dedup();
+    Ok(own)
+}
+
 impl Control {
+    /// The queue.
+    pub fn queue(&self) -> &SqliteQueue {
+        &self.queue
+    }
+
     /// Takes no new connections; the open ones finish what they are at and hear 421.
     pub fn stop(&self) {
         self.stop.stop();
@@ -187,7 +267,7 @@ impl Machine {
     }
 
     fn config(&self, listener: &Listener) -> Arc<ServerConfig> {
-        let mut extensions = Extensions::new().smtputf8().chunking();
+        let mut extensions = Extensions::new().smtputf8().chunking().dsn();
         if listener.tls == TlsStart::Starttls {
             extensions = extensions.starttls();
         }

@@ -4,9 +4,10 @@ use crate::{
     config::Role,
     header::{Header, loops, too_many_hops},
     message_id::{MessageId, MessageIds},
-    policy::{Client, Decision, DomainName, MailboxName, Policy},
+    policy::{Client, Decision, DomainName, Policy},
+    queue::{self, NewMessage, NewRecipient, QueueError, Timestamp},
     spool::{Spool, Spooled},
-    store::{NewMessage, Store, StoreError},
+    store::{Store, StoreError},
     submission,
     trace::{Trace, protocol},
     users::UserName,
@@ -39,7 +40,7 @@ pub struct Reception<S> {
     /// Where messages go.
     pub store: S,
     /// Names for messages and sessions.
-    pub ids: MessageIds,
+    pub ids: Arc<MessageIds>,
 }
 
 /// Makes the handler of each connection of a listener.
@@ -114,12 +115,12 @@ enum NotTaken {
     /// It is not as it should be.
     Refused(Refused<'static>),
     /// It cannot be written.
-    Failed(StoreError),
+    Failed(QueueError),
 }
 
 impl From<StoreError> for NotTaken {
     fn from(error: StoreError) -> Self {
-        Self::Failed(error)
+        Self::Failed(error.into())
     }
 }
 
@@ -168,7 +169,7 @@ impl<S: Store> Reading<S> {
     }
 
     /// The message could not be stored: somebody must look after the disk.
-    fn fail(&mut self, message: &Facts, error: &StoreError) -> Refused<'static> {
+    fn fail(&mut self, message: &Facts, error: &QueueError) -> Refused<'static> {
         let reason = error.to_string();
         tracing::error!(id = message.id.to_string(), reason, "a message could not be stored");
         self.log(message, "failed", Some(&reason));
@@ -244,19 +245,23 @@ impl<S: Store> Reading<S> {
     }
 
     /// Stores the message that has arrived, for all its recipients.
-    async fn store(&mut self, envelope: &Envelope<MailboxName>) -> Verdict {
+    async fn store(&mut self, envelope: &Envelope<()>) -> Verdict {
         let Some(message) = self.message.take() else {
             return Verdict::Refuse(Refused::TRY_LATER);
         };
         let facts = message.facts.clone();
-        let mut mailboxes: Vec<_> = envelope.recipients.iter().map(|r| r.value.clone()).collect();
-        mailboxes.sort_unstable();
-        mailboxes.dedup();
         let body = match self.finish(message).await {
             Ok(body) => body,
             Err(error) => return Verdict::Refuse(self.not_taken(&facts, error)),
         };
-        match self.reception.store.store(NewMessage { id: facts.id, mailboxes, body }).await {
+        let message = NewMessage {
+            id: facts.id,
+            envelope: self.envelope(envelope),
+            recipients: envelope.recipients.iter().map(|it| recipient(&it.rcpt)).collect(),
+            body,
+            received: Timestamp::now(),
+        };
+        match self.reception.store.store(message).await {
             Ok(receipt) => {
                 self.stored = Some(receipt);
                 self.total.stored += 1;
@@ -264,6 +269,19 @@ impl<S: Store> Reading<S> {
                 stored(facts.id)
             }
             Err(error) => Verdict::Refuse(self.fail(&facts, &error)),
+        }
+    }
+
+    /// What is kept of the envelope.
+    fn envelope(&self, envelope: &Envelope<()>) -> queue::Envelope {
+        let mail = &envelope.mail;
+        queue::Envelope {
+            from: mail.from.clone(),
+            ret: mail.ret,
+            envid: mail.envid.clone(),
+            body: mail.body,
+            smtputf8: mail.smtputf8,
+            login: self.login.as_ref().map(|login| login.as_str().to_owned()),
         }
     }
 
@@ -286,6 +304,11 @@ impl<S: Store> Reading<S> {
     }
 }
 
+/// What is kept of a recipient.
+fn recipient(rcpt: &Rcpt<'static>) -> NewRecipient {
+    NewRecipient { to: rcpt.to.clone(), notify: rcpt.notify, orcpt: rcpt.orcpt.clone() }
+}
+
 /// 250 2.0.0 with the name of the message, by which sender and receiver can talk about it.
 fn stored(id: MessageId) -> Verdict {
     let reply = EnhancedCode::new(Class::Success, 0, 0)
@@ -294,7 +317,7 @@ fn stored(id: MessageId) -> Verdict {
 }
 
 impl<S: Store> Handler for Reading<S> {
-    type Recipient = MailboxName;
+    type Recipient = ();
 
     fn tls(&mut self, info: &TlsInfo) {
         self.tls = Some(info.clone());
@@ -313,22 +336,18 @@ impl<S: Store> Handler for Reading<S> {
         self.stored = None;
         self.delivered = None;
         *self.refused.get_mut() = 0;
-        match self.reception.policy.sender(&self.client(), &mail.from) {
+        let admitted = self.reception.store.admits(mail.size.unwrap_or_default());
+        let allowed = || self.reception.policy.sender(&self.client(), &mail.from);
+        match admitted.and_then(|()| allowed()) {
             Ok(()) => Verdict::YES,
             Err(reply) => Verdict::Refuse(reply),
         }
     }
 
-    async fn rcpt(&self, _: Session, rcpt: &Rcpt<'_>) -> Verdict<MailboxName> {
-        let decision = match self.reception.policy.recipient(&self.client(), &rcpt.to) {
-            Decision::Local(mailbox) => Ok(mailbox),
-            // The store has no way there.
-            Decision::Relay => Err(Refused::RELAY_DENIED),
-            Decision::Refuse(reply) => Err(reply),
-        };
-        match decision {
-            Ok(mailbox) => Verdict::Accept(mailbox),
-            Err(reply) => {
+    async fn rcpt(&self, _: Session, rcpt: &Rcpt<'_>) -> Verdict {
+        match self.reception.policy.recipient(&self.client(), &rcpt.to) {
+            Decision::Local(_) | Decision::Relay => Verdict::YES,
+            Decision::Refuse(reply) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!(
                     session = self.id.to_string(),
@@ -342,14 +361,13 @@ impl<S: Store> Handler for Reading<S> {
         }
     }
 
-    async fn data(&mut self, session: Session, envelope: &Envelope<MailboxName>) -> Verdict {
+    async fn data(&mut self, session: Session, envelope: &Envelope<()>) -> Verdict {
         let id = self.reception.ids.next();
         let only_recipient = match envelope.recipients.as_slice() {
             [only] => Some(&only.rcpt.to),
             _ => None,
         };
         let head = Trace {
-            from: &envelope.mail.from,
             only_recipient,
             hello: self.hello.as_ref(),
             address: self.peer.remote.map(|remote| remote.ip()),
@@ -384,14 +402,14 @@ impl<S: Store> Handler for Reading<S> {
         }
     }
 
-    async fn end(&mut self, _: Session, envelope: &Envelope<MailboxName>, _: u64) -> Verdict {
+    async fn end(&mut self, _: Session, envelope: &Envelope<()>, _: u64) -> Verdict {
         self.store(envelope).await
     }
 
     async fn delivered(
         &mut self,
         _: Session,
-        envelope: &Envelope<MailboxName>,
+        envelope: &Envelope<()>,
         _: usize,
         _: u64,
     ) -> Verdict {

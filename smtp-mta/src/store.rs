@@ -4,40 +4,34 @@
 //! session -> spool -> Store -> 250
 //! ```
 //!
-//! Today the one store is [`MaildirStore`](crate::maildir::MaildirStore). A queue is another: it
-//! answers as soon as the message would survive a power cut, and delivers later.
+//! It is [`Intake`](crate::deliver::Intake), which is the queue with whoever delivers from it.
 
-use crate::{message_id::MessageId, policy::MailboxName, spool::Spooled};
+use crate::queue::{NewMessage, QueueError};
 use smtp_proto::wire::Refused;
 use std::{future::Future, io};
-
-/// A complete message with its envelope.
-#[derive(Debug)]
-pub struct NewMessage {
-    /// Its name.
-    pub id: MessageId,
-    /// Whose it is, each once.
-    pub mailboxes: Vec<MailboxName>,
-    /// Its octets, trace fields included.
-    pub body: Spooled,
-}
 
 /// Takes messages over.
 pub trait Store: Send + Sync + 'static {
     /// What is needed to take a message back.
     type Receipt: Send + Sync + 'static;
 
+    /// Whether a message of `size` octets, 0 if that is unknown, may come.
+    ///
+    /// # Errors
+    /// What to tell the peer.
+    fn admits(&self, size: u64) -> Result<(), Refused<'static>>;
+
     /// Takes `message` over. Done means: it would survive a power cut (RFC 5321 §6.1).
     ///
     /// # Errors
-    /// The message is not stored; nothing of it can be seen in any mailbox.
+    /// The message is not stored.
     fn store(
         &self,
         message: NewMessage,
-    ) -> impl Future<Output = Result<Self::Receipt, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Self::Receipt, QueueError>> + Send;
 
     /// Takes a message back whose sender was told 451 meanwhile and will send it again. As good as
-    /// it goes: a message that was already fetched stays, and comes twice.
+    /// it goes: a message that was already delivered stays, and comes twice.
     fn retract(&self, receipt: Self::Receipt);
 }
 

@@ -1,4 +1,4 @@
-//! The fields at the top of a delivered message (RFC 5321 §4.4).
+//! The trace fields: where a message came from, and to whom to return it (RFC 5321 §4.4).
 
 use crate::{message_id::MessageId, policy::DomainName};
 use jiff::{Zoned, civil::Weekday};
@@ -14,8 +14,6 @@ use std::{
 /// What is known of a message when its first octet arrives.
 #[derive(Debug)]
 pub struct Trace<'a> {
-    /// The sender.
-    pub from: &'a ReversePath<'a>,
     /// The recipient, if it is the only one: several must not learn of each other.
     pub only_recipient: Option<&'a ForwardPath<'a>>,
     /// What the peer calls itself.
@@ -34,10 +32,20 @@ pub struct Trace<'a> {
     pub date: &'a Zoned,
 }
 
-/// `Return-Path` and `Received`, each with its CRLF.
+/// The `Return-Path` field of a message that has arrived, with its CRLF.
+#[derive(Clone, Copy, Debug)]
+pub struct ReturnPath<'a>(pub &'a ReversePath<'a>);
+
+impl fmt::Display for ReturnPath<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Return-Path: {}\r\n", Field(self.0))
+    }
+}
+
+/// The `Received` field, with its CRLF.
 impl fmt::Display for Trace<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Return-Path: {}\r\nReceived: from ", Field(self.from))?;
+        f.write_str("Received: from ")?;
         match (self.hello, self.address) {
             (Some(name), Some(address)) => write!(f, "{} ({})", Field(name), Literal(address))?,
             (Some(name), None) => write!(f, "{}", Field(name))?,
@@ -151,7 +159,6 @@ mod tests {
     }
 
     struct Given {
-        from: &'static str,
         to: Option<&'static str>,
         hello: &'static str,
         address: IpAddr,
@@ -164,7 +171,6 @@ mod tests {
             let mut session = Session::default();
             session.hello = Some(Hello::Ehlo);
             Self {
-                from: "<alice@client.example>",
                 to: Some("<you@mx.example>"),
                 hello: "client.example",
                 address: Ipv4Addr::new(192, 0, 2, 1).into(),
@@ -179,7 +185,6 @@ mod tests {
             let id = MessageIds::new().unwrap().next();
             let to = self.to.map(|to| ForwardPath::parse(to).unwrap().0);
             let text = Trace {
-                from: &ReversePath::parse(self.from).unwrap().0,
                 only_recipient: to.as_ref(),
                 hello: Some(&HelloName::parse(self.hello).unwrap()),
                 address: Some(self.address),
@@ -198,8 +203,7 @@ mod tests {
     fn a_message_for_one_says_for_whom() {
         assert_eq!(
             Given::default().written(),
-            "Return-Path: <alice@client.example>\r\n\
-             Received: from client.example ([192.0.2.1])\r\n\
+            "Received: from client.example ([192.0.2.1])\r\n\
              \tby mx.example with ESMTP id ID\r\n\
              \tfor <you@mx.example>;\r\n\
              \tSat, 8 Sep 2001 22:46:40 -0300\r\n"
@@ -214,8 +218,9 @@ mod tests {
 
     #[test]
     fn a_bounce_has_an_empty_return_path() {
-        let text = Given { from: "<>", ..Given::default() }.written();
-        assert!(text.starts_with("Return-Path: <>\r\n"), "{text}");
+        assert_eq!(ReturnPath(&ReversePath::Null).to_string(), "Return-Path: <>\r\n");
+        let from = ReversePath::parse("<alice@client.example>").unwrap().0;
+        assert_eq!(ReturnPath(&from).to_string(), "Return-Path: <alice@client.example>\r\n");
     }
 
     #[test]

@@ -51,16 +51,24 @@ fn each_message_and_each_session_is_one_line_with_one_name_for_each() {
     let text = String::from_utf8(octets).unwrap();
     assert!(!text.contains("secret"), "{text}");
     let events: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let [.., message, session] = events.as_slice() else { unreachable!("{text}") };
+    let only = |kind: &str| {
+        let mut found = events.iter().filter(|event| event["message"] == kind);
+        let first = found.next().unwrap_or_else(|| unreachable!("no {kind} in {text}"));
+        assert!(found.next().is_none(), "two of {kind} in {text}");
+        first
+    };
+    let (message, session, delivery) = (only("message"), only("session"), only("delivery"));
 
-    assert_eq!(message["message"], "message");
     assert_eq!(message["from"], r#"<"x\" outcome=\"y"@b.example>"#);
     assert_eq!(message["id"], reply.trim_end().strip_prefix("250 2.0.0 Ok: ").unwrap());
     assert_eq!((&message["recipients"], &message["refused"]), (&1.into(), &1.into()));
     assert_eq!((&message["size"], &message["outcome"]), (&13.into(), &"stored".into()));
     assert_eq!(message["protocol"], "ESMTP");
 
-    assert_eq!(session["message"], "session");
+    assert_eq!(delivery["id"], message["id"]);
+    assert_eq!(delivery["to"], "<you@mx.example>");
+    assert_eq!((&delivery["route"], &delivery["outcome"]), (&"local".into(), &"delivered".into()));
+
     assert_eq!(session["session"], message["session"]);
     assert_eq!(session["peer"], message["peer"]);
     assert_eq!((&session["stored"], &session["failed"]), (&1.into(), &0.into()));

@@ -3,7 +3,7 @@
 
 mod site;
 
-use site::{Client, Site, without_trace};
+use site::{Client, Site, eventually, without_trace};
 use std::fs;
 
 #[test]
@@ -110,15 +110,26 @@ fn a_peer_that_leaves_in_the_middle_leaves_nothing() {
 
 #[test]
 fn a_mailbox_that_cannot_be_written_is_a_reason_to_try_again() {
-    let site = Site::new();
+    let site = Site::with(
+        "hostname = 'mx.example'
+         [[listener]]
+         address = '127.0.0.1:0'
+         [[domain]]
+         name = 'mx.example'
+         mailboxes = ['you', 'other']
+         [queue.retry]
+         after = '1s*'",
+    );
     let new = site.folder.path().join("mail/other/new");
     fs::remove_dir(&new).unwrap();
     fs::write(&new, "no folder").unwrap();
     let mut client = Client::greeted(site.address);
-    client.deliver(&["you@mx.example", "other@mx.example"], b"x\r\n.\r\n", "451 4.3.0 ");
-    assert!(site.mailbox("you").is_empty());
+    client.deliver(&["you@mx.example", "other@mx.example"], b"x\r\n.\r\n", "250 ");
+    eventually("the other has it", || site.mailbox_now("you").len() == 1);
+    fs::remove_file(&new).unwrap();
+    fs::create_dir(&new).unwrap();
+    assert_eq!((site.mailbox("you").len(), site.mailbox("other").len()), (1, 1));
     assert!(site.leftovers().is_empty());
-    client.deliver(&["you@mx.example"], b"x\r\n.\r\n", "250 ");
 }
 
 #[test]

@@ -4,17 +4,21 @@
 //! `example.toml` beside this crate is the reference, and a test compares it with these defaults.
 
 mod listener;
+mod queue;
 mod values;
 
 pub use listener::{Listener, Role, TlsStart, loopback};
+pub use queue::Queue;
 
 use crate::{
     policy::{DomainName, MailboxName, Network, Policy, Recipients, Sender, Senders},
+    route::Rule,
     users::UserName,
 };
 use serde::{Deserialize, Deserializer, de};
 use std::{
     fmt,
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 use values::size_limit;
@@ -43,6 +47,13 @@ pub struct Config {
     /// For whom mail is accepted.
     #[serde(rename = "domain", deserialize_with = "not_empty")]
     pub domains: Vec<Domain>,
+    /// Where mail goes that does not go by the DNS.
+    #[serde(rename = "route")]
+    pub routes: Vec<Rule>,
+    /// Who is asked for names; without any those of the system.
+    pub name_servers: Vec<SocketAddr>,
+    /// How much waits, and how long.
+    pub queue: Queue,
     /// Who may send to other domains without a login, on listeners of role `mx`.
     pub relay_networks: Vec<Network>,
     /// What is said of users beside their password.
@@ -155,6 +166,9 @@ impl Default for Config {
                 name: DomainName::localhost(),
                 mailboxes: vec![MailboxName::you()],
             }],
+            routes: Vec::new(),
+            name_servers: Vec::new(),
+            queue: Queue::default(),
             relay_networks: Vec::new(),
             users: Vec::new(),
         }
@@ -311,7 +325,8 @@ mod tests {
         wrong("[log]\nformat = 'json'\n  colour = 1\n", "x.toml:3:3: unknown key `colour`");
         wrong("\n[[listener]]\naddress = '[::1]:1'\nport = 1", "x.toml:4:1: unknown key `port`");
         wrong("[[domain]]\nname = 'ä.example'\nmailboxes = []\nx.y = 1", "x.toml:4:1: unknown key");
-        wrong("[queue]\n", "x.toml:1:2: unknown key `queue`");
+        wrong("[queues]\n", "x.toml:1:2: unknown key `queues`");
+        wrong("[queue]\nsize = 1", "x.toml:2:1: unknown key `size`");
     }
 
     #[test]

@@ -44,8 +44,8 @@ impl<'de> Deserialize<'de> for Sender {
     }
 }
 
-/// A number of octets: `52428800`, `"50 MiB"`; at least what RFC 5321 §4.5.3.1.7 asks for.
-pub(super) fn size_limit<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+/// A number of octets: `52428800`, `"50 MiB"`.
+pub(super) fn size<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
     struct Octets;
 
     impl de::Visitor<'_> for Octets {
@@ -65,7 +65,12 @@ pub(super) fn size_limit<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::E
         }
     }
 
-    let octets = from.deserialize_any(Octets)?;
+    from.deserialize_any(Octets)
+}
+
+/// The same, at least what RFC 5321 §4.5.3.1.7 asks for.
+pub(super) fn size_limit<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    let octets = size(from)?;
     if octets < smtp_proto::Limits::MIN_MESSAGE {
         return Err(de::Error::custom(
             "at least 65536 octets must be allowed (RFC 5321 §4.5.3.1.7)",

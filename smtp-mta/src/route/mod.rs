@@ -94,6 +94,10 @@ pub struct Way {
     pub tls: Tls,
     /// Where mail goes when none of a domain's hosts can be reached, in this order.
     pub fallback: Vec<Smarthost>,
+    /// The port of MX hosts; `None`: 25. Another is for a network of one's own.
+    pub port: Option<u16>,
+    /// MX hosts may be at addresses of this machine.
+    pub loopback: bool,
     /// Most transactions at the same time; `None`: that of all lanes.
     pub connections: Option<u32>,
     /// Most transactions in a time.

@@ -13,6 +13,8 @@
 //! source = ["192.0.2.7", "2001:db8::7"]  # addresses to connect from
 //! hello = "news.example"                 # what to say in EHLO
 //! tls = "required"                       # of MX hosts: opportunistic (default), required, off
+//! port = 2525                            # of MX hosts, in a network of one's own; 25 by default
+//! loopback = true                        # MX hosts may be on this machine; default: false
 //! fallback = ["relay.example:587"]       # smarthosts, when no MX host can be reached
 //! connections = 5                        # most at the same time
 //! rate = "100/1m"                        # most messages in a time, evenly spread
@@ -103,6 +105,9 @@ struct Table {
     source: Vec<IpAddr>,
     hello: Option<DomainName>,
     tls: Option<Tls>,
+    port: Option<u16>,
+    #[serde(default)]
+    loopback: bool,
     #[serde(default)]
     fallback: Vec<Smarthost>,
     connections: Option<u32>,
@@ -122,6 +127,12 @@ impl TryFrom<Table> for Rule {
         if to != To::Mx && table.tls.is_some() {
             return Err("`tls` is for MX hosts; a smarthost has its own, in its table");
         }
+        if to != To::Mx && table.port.is_some() {
+            return Err("`port` is for MX hosts; a smarthost has its own, in its table");
+        }
+        if to != To::Mx && table.loopback {
+            return Err("`loopback` is for MX hosts; others may be on this machine anyway");
+        }
         if matches!(to, To::Lmtp(_)) && !table.fallback.is_empty() {
             return Err("`fallback` is for mail to other hosts, not for `lmtp`");
         }
@@ -140,6 +151,8 @@ impl TryFrom<Table> for Rule {
             source: table.source,
             hello: table.hello,
             tls: table.tls.unwrap_or_default(),
+            port: table.port,
+            loopback: table.loopback,
             fallback: table.fallback,
             connections: table.connections,
             rate: table.rate,

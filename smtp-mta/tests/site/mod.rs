@@ -15,7 +15,8 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
     path::{Path, PathBuf},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 use tempfile::TempDir;
 use tokio::{runtime::Runtime, task::JoinHandle};
@@ -32,7 +33,11 @@ pub(crate) struct Site {
 impl Site {
     /// A server of which `config` says all but the folder; its first listener is the one to use.
     pub(crate) fn with(config: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::in_folder(tempfile::tempdir().unwrap(), config)
+    }
+
+    /// The same with a data folder that may have been in use.
+    pub(crate) fn in_folder(folder: TempDir, config: &str) -> Self {
         let mut config = Config::parse(config, Path::new("test.toml")).unwrap();
         config.data_dir = folder.path().to_owned();
         let runtime =
@@ -61,8 +66,25 @@ impl Site {
         Client::connect(self.address)
     }
 
-    /// The messages in a mailbox.
+    /// Waits until nothing is left to deliver.
+    #[track_caller]
+    pub(crate) fn delivered(&self) {
+        let queue = self.control.queue();
+        eventually("the queue is empty", || {
+            // Of one that is closed nothing more comes.
+            self.runtime.block_on(queue.totals()).map_or(true, |totals| totals.messages == 0)
+        });
+    }
+
+    /// The messages in a mailbox, once nothing is left to deliver.
+    #[track_caller]
     pub(crate) fn mailbox(&self, name: &str) -> Vec<Vec<u8>> {
+        self.delivered();
+        self.mailbox_now(name)
+    }
+
+    /// The messages that are in a mailbox now.
+    pub(crate) fn mailbox_now(&self, name: &str) -> Vec<Vec<u8>> {
         files(&self.folder.path().join("mail").join(name).join("new"))
             .iter()
             .map(|path| fs::read(path).unwrap())
@@ -71,6 +93,7 @@ impl Site {
 
     /// Everything that is being received, or was left behind.
     pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
+        self.delivered();
         let mut left = files(&self.folder.path().join("tmp"));
         for mailbox in ["you", "other", "postmaster"] {
             left.extend(files(&self.folder.path().join("mail").join(mailbox).join("tmp")));
@@ -88,10 +111,33 @@ impl Site {
         self.control.stop();
     }
 
-    /// Stops the server; returns when every connection has ended.
+    /// Stops the server with what it has in its queue.
+    pub(crate) fn into_folder(self) -> TempDir {
+        self.control.stop();
+        self.runtime.block_on(self.running).unwrap();
+        self.folder
+    }
+
+    /// How many messages are in the queue.
+    pub(crate) fn queued(&self) -> u64 {
+        self.runtime.block_on(self.control.queue().totals()).unwrap().messages
+    }
+
+    /// Delivers what was stored, and stops the server; returns when every connection has ended.
     pub(crate) fn stop(&mut self) {
+        self.delivered();
         self.control.stop();
         self.runtime.block_on(&mut self.running).unwrap();
+    }
+}
+
+/// Waits until `it` is so. Bounds a test that has failed; what works takes milliseconds.
+#[track_caller]
+pub(crate) fn eventually(it: &str, is_so: impl Fn() -> bool) {
+    let since = Instant::now();
+    while !is_so() {
+        assert!(since.elapsed() < Duration::from_secs(60), "{it}: not within a minute");
+        thread::sleep(Duration::from_millis(5));
     }
 }
 

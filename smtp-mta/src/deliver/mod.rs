@@ -1,0 +1,69 @@
+//! What becomes of a message behind the queue.
+//!
+//! ```text
+//! session -> Intake: queue.enqueue -> 250
+//!                |
+//!                v
+//!           Dispatcher: schedule -> route -> Local | Remote -> queue.settle -> gone | later | report
+//! ```
+
+mod body;
+mod dispatch;
+mod intake;
+mod local;
+mod names;
+mod remote;
+mod sources;
+mod terms;
+
+pub use dispatch::{Dispatch, Dispatcher};
+pub use intake::Intake;
+pub use local::Local;
+pub use names::Names;
+pub use remote::Remote;
+
+use crate::{
+    lane::Feedback,
+    queue::SqliteQueue,
+    route::Route,
+    schedule::{Outcome, Work},
+};
+
+/// Where mail goes from here.
+#[derive(Debug)]
+pub struct Ways {
+    /// To the mailboxes of this server.
+    pub local: Local,
+    /// To other servers.
+    pub remote: Remote,
+}
+
+/// How an attempt went.
+#[derive(Debug)]
+struct Delivered {
+    /// One for each recipient of the work, or none.
+    outcomes: Vec<Outcome>,
+    /// What it says of the destination.
+    feedback: Feedback,
+}
+
+impl Delivered {
+    /// Nothing was tried.
+    fn untried(feedback: Feedback) -> Self {
+        Self { outcomes: Vec::new(), feedback }
+    }
+
+    /// The same for all recipients.
+    fn all(outcome: Outcome, work: &Work, feedback: Feedback) -> Self {
+        Self { outcomes: vec![outcome; work.recipients.len()], feedback }
+    }
+}
+
+impl Ways {
+    async fn deliver(&self, queue: &SqliteQueue, work: &Work) -> Delivered {
+        match &*work.route {
+            Route::Local => self.local.deliver(queue, work).await,
+            _ => self.remote.deliver(queue, work).await,
+        }
+    }
+}
