@@ -30,7 +30,7 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
-use tokio::{task::JoinSet, time::timeout};
+use tokio::{task::JoinSet, time::sleep};
 
 /// Why the server cannot start, or not go on as it is told: a plain sentence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -147,8 +147,7 @@ impl Mta {
     /// The configuration does not fit the receive buffers; nothing was served then.
     pub async fn run(self) -> Result<(), Refusal> {
         let (mut servers, mut deliveries) = (JoinSet::new(), JoinSet::new());
-        let dispatch = self.dispatcher.dispatch();
-        deliveries.spawn(self.dispatcher.run());
+        deliveries.spawn(deliver(self.dispatcher, self.control.stop.clone()));
         let runtime = Tokio::new();
         let stop = self.control.stop.clone();
         for (listener, socket) in self.open {
@@ -166,11 +165,7 @@ impl Mta {
             });
         }
         while servers.join_next().await.is_some() {}
-        dispatch.stop();
-        if timeout(DRAIN, deliveries.join_next()).await.is_err() {
-            tracing::warn!("attempts cut: they had not ended in time");
-            deliveries.shutdown().await;
-        }
+        while deliveries.join_next().await.is_some() {}
         // It was open until now, and what it has answered is on the disk in any case.
         drop(self.control.queue.close().await);
         Ok(())
@@ -179,6 +174,20 @@ impl Mta {
 
 /// How long attempts under way may take when the server stops.
 const DRAIN: Duration = Duration::from_secs(20);
+
+/// Delivers until it is told to stop, and what is under way has ended.
+async fn deliver(dispatcher: Dispatcher, stop: Stop) {
+    let dispatch = dispatcher.dispatch();
+    let cut = async {
+        stop.given().await;
+        dispatch.stop();
+        sleep(DRAIN).await;
+    };
+    tokio::select! {
+        () = dispatcher.run() => {}
+        () = cut => tracing::warn!("attempts cut: they had not ended in time"),
+    }
+}
 
 /// Who delivers what is in the queue.
 fn dispatcher(

@@ -298,6 +298,9 @@ mod tests {
         let example = include_str!("../../example.toml").replace("\n#: ", "\n");
         let config = parse(&example).unwrap();
         assert!(matches!(config.tls, Certificate::Files { .. }));
+        assert_eq!(config.routes.len(), 3);
+        assert_eq!(config.queue.max_messages, Some(1_000_000));
+        assert_eq!(config.queue.retry.domains.len(), 1);
         assert_ne!(config, Config::default());
     }
 
