@@ -35,6 +35,7 @@ def source(server, count, kept):
     result = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     took = time.monotonic() - began
     expect(result.returncode == 0, f"smtp-source ended with {result.returncode}: {result.stderr}")
+    server.wait_for(count)
     messages = server.messages()
     server.clear()
     names = {re.search(rb"(?im)^message-id: *(\S+)", message)[1] for message in messages}
@@ -94,6 +95,7 @@ def kill(server, times):
         # It serves again.
         with Wire(server.port) as wire:
             wire.greet()
+    server.wait_for(len(acknowledged))
     found = {}
     for message in server.messages():
         name = re.match(rb"Subject: <([^>]*)>", message)
@@ -136,6 +138,7 @@ def large(server, megabytes):
     expect(curl.returncode == 0, f"curl ended with {curl.returncode}: {errors}")
     took = time.monotonic() - began
 
+    server.wait_for(1, seconds=120)
     paths = server.files()
     expect(len(paths) == 1, f"{len(paths)} messages are stored")
     stored = digest(paths[0], server.trace)

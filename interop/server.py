@@ -108,6 +108,12 @@ class Server:
         """The files of all messages it has stored, in no order."""
         raise NotImplementedError
 
+    def wait_for(self, count, seconds=30):
+        """Until `count` messages are delivered: a 250 says only that they are in the queue."""
+        until = time.monotonic() + seconds
+        while len(self.files()) < count and time.monotonic() < until:
+            time.sleep(0.05)
+
     def messages(self):
         """The octets of all messages it has stored, without the server's own trace headers."""
         stored = [path.read_bytes() for path in self.files()]
