@@ -6,8 +6,8 @@ mod trace;
 use options::Options;
 use smtp_client::{
     Connect, Connection, Delivery, Endpoint, Envelope, Failure, Hop, Mailer, Opportunistic,
-    Outcome, Policies, Policy, Pool, PoolConfig, Report, Status,
-    proto::wire::Host,
+    Outcome, Policies, Policy, Pool, PoolConfig, Report, Stage, Status,
+    proto::{Class, wire::Host},
     resolve::{DnsConfig, Resolver},
 };
 use std::{
@@ -175,10 +175,17 @@ fn show(envelope: &Envelope, messages: &[Vec<Outcome>]) -> u8 {
             );
             worst = match outcome.status {
                 Status::Failed => FAILED,
+                Status::Delayed if is_wrong_password(outcome) => FAILED,
                 Status::Delayed if worst == 0 => TRY_AGAIN,
                 _ => worst,
             };
         }
     }
     worst
+}
+
+/// A login that is refused is no fault of the message, which a queue would keep; but who has typed
+/// the password must hear of it.
+fn is_wrong_password(outcome: &Outcome) -> bool {
+    outcome.stage == Stage::Auth && outcome.reply.class() == Some(Class::Permanent)
 }

@@ -19,7 +19,7 @@ use std::{error::Error, fs, net::SocketAddr, path::PathBuf, time::Duration};
 
 /// Sends the message on standard input, and prints a line for each recipient:
 /// `ADDRESS sent|delayed|failed CODE ENHANCED HOST TEXT`. Exits with 0 if all were sent, 69 if some
-/// have failed, else 75 if some should be tried again.
+/// have failed or the login was refused, else 75 if some should be tried again.
 #[derive(Debug, Parser)]
 pub(crate) struct Options {
     /// Host and port.
