@@ -102,13 +102,13 @@ def swaks_without_utf8(server):
 # ── curl ──
 
 
-def curl(*options):
+def curl(*options, scheme="smtp"):
     """curl with `options`."""
 
     def deliver(port, file, to):
         run(["curl", "--silent", "--show-error", "--insecure", "--max-time", TIMEOUT,
              "--mail-from", SENDER, "--mail-rcpt", to, "--upload-file", file,
-             *options, f"smtp://127.0.0.1:{port}/client.example"])  # fmt: skip
+             *options, f"{scheme}://127.0.0.1:{port}/client.example"])  # fmt: skip
 
     return deliver
 

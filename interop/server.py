@@ -65,7 +65,7 @@ class Server:
             for line in self.process.stdout:
                 log.write(line)
                 log.flush()
-                port = re.search(rb"listening on 127\.0\.0\.1:(\d+)", line)
+                port = re.search(rb"listening on [\d.]+:(\d+)", line)
                 if port and not found.is_set():
                     self.port = int(port[1])
                     found.set()

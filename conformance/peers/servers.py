@@ -91,7 +91,7 @@ class Server:
 
     def listening(self, log):
         """Whether it says where it listens; by their kind."""
-        for port, kind in re.findall(r"listening on 127\.0\.0\.1:(\d+)(.*)", log):
+        for port, kind in re.findall(r"listening on [\d.]+:(\d+)(.*)", log):
             implicit = "STARTTLS" not in kind and "TLS" in kind
             self.ports["implicit_tls" if implicit else "address"] = int(port)
         return self.is_complete()
@@ -246,11 +246,13 @@ class Aiosmtpd(Server):
     def is_complete(self):
         return len(self.ports) == 2
 
-    def command(self):
-        place = self.shared / f"aiosmtpd-{self.version}"
+    @classmethod
+    def install(cls, target):
+        """The Python that has it, installed below `target` the first time."""
+        place = target / "peers" / f"aiosmtpd-{cls.version}"
         python = place / "bin" / "python"
         if not (place / "complete").exists():
-            package = f"aiosmtpd=={self.version}"
+            package = f"aiosmtpd=={cls.version}"
             try:
                 venv.create(place, with_pip=True, clear=True)
                 subprocess.run(
@@ -260,7 +262,10 @@ class Aiosmtpd(Server):
             except (OSError, subprocess.SubprocessError) as error:
                 raise Missing(f"{package} from PyPI, or python3-venv ({error})") from None
             (place / "complete").touch()
-        return [python, HERE / "aio.py", self.path]
+        return python
+
+    def command(self):
+        return [self.install(self.shared.parent), HERE / "aio.py", self.path]
 
 
 class Ours(Server):
@@ -359,10 +364,10 @@ def free_ports(count):
     return ports
 
 
-def greets(port):
+def greets(port, address="127.0.0.1"):
     """Whether somebody listens there."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
+        with socket.create_connection((address, port), timeout=1):
             return True
     except OSError:
         return False

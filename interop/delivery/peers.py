@@ -26,6 +26,8 @@ SIZE_LIMIT = 3 * 1024 * 1024
 class Peer:
     """What all servers here have beyond those of the suite."""
 
+    # What it calls itself.
+    host = HOST
     lmtp = False
     # Its reports name the envelope that they are about, as RFC 3464 §2.2.1 wants it.
     reports_envid = True
@@ -40,8 +42,8 @@ class Peer:
         for ca in ("ca", "other-ca"):
             openssl("req", "-x509", *key, "-subj", f"/CN={ca}", "-keyout", f"{ca}-key.pem",
                     "-out", f"{ca}.pem")  # fmt: skip
-        openssl("req", *key, "-subj", f"/CN={HOST}", "-keyout", "key.pem", "-out", "request.pem")
-        (self.path / "names").write_text(f"subjectAltName=DNS:{HOST}\n")
+        openssl("req", *key, "-subj", f"/CN={self.host}", "-keyout", "key.pem", "-out", "request.pem")
+        (self.path / "names").write_text(f"subjectAltName=DNS:{self.host}\n")
         signer = ["-CA", "ca.pem", "-CAkey", "ca-key.pem", "-CAcreateserial"]
         openssl("x509", "-req", "-in", "request.pem", *signer, "-days", "30", "-extfile", "names",
                 "-out", "cert.pem")  # fmt: skip
@@ -96,7 +98,7 @@ class Aiosmtpd(Peer, suite.Aiosmtpd):
     """aiosmtpd."""
 
     def command(self):
-        return [*super().command(), SIZE_LIMIT, *MAILBOXES]
+        return [*super().command(), "--size-limit", SIZE_LIMIT, *MAILBOXES]
 
 
 PEERS = {kind.name: kind for kind in (Postfix, Exim, Opensmtpd, Sendmail, Aiosmtpd, Dovecot)}
