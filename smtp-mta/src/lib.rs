@@ -17,6 +17,7 @@
 pub mod config;
 pub mod data_dir;
 pub mod deliver;
+pub mod demo;
 pub mod dsn;
 pub mod header;
 pub mod lane;

@@ -1,10 +1,11 @@
-//! The commands: `serve`, `check`, `user`, `version`.
+//! The commands: `serve`, `check`, `user`, `demo`, `version`.
 
 #![forbid(unsafe_code)]
 
 use clap::{Parser, Subcommand};
 use smtp_mta::{
     config::{Config, loopback},
+    demo::Demo,
     log,
     server::{Mta, Refusal},
     tls,
@@ -16,7 +17,10 @@ use std::{
     path::PathBuf,
     process::ExitCode,
 };
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{Signal, SignalKind, signal},
+};
 
 /// A mail server in one process and one file. Without arguments it serves on loopback.
 #[derive(Debug, Parser)]
@@ -44,6 +48,8 @@ enum Command {
     /// Say who may log in
     #[command(subcommand)]
     User(UserCommand),
+    /// Show the way of a message between two servers, on loopback, and end
+    Demo(Demo),
     /// Print the version
     Version,
 }
@@ -54,6 +60,7 @@ fn main() -> ExitCode {
         None | Some(Command::Serve) => serve(&arguments),
         Some(Command::Check) => check(&arguments),
         Some(Command::User(command)) => user(&arguments, command),
+        Some(Command::Demo(demo)) => runtime().and_then(|runtime| runtime.block_on(demo.run())),
         Some(Command::Version) => {
             print(&format!("smtp-mta {}\n", env!("CARGO_PKG_VERSION")));
             Ok(())
@@ -106,12 +113,7 @@ fn serve(arguments: &Arguments) -> Result<(), Refusal> {
     if rustix::process::geteuid().is_root() {
         tracing::warn!("running as root, which is not needed: use a user of its own");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .max_blocking_threads(DISK_THREADS)
-        .build()
-        .map_err(|error| Refusal(format!("cannot start: {error}")))?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         let mta = Mta::start(&config)?;
         let control = mta.control();
         let signals = Signals::new().map_err(|e| Refusal(format!("cannot start: {e}")))?;
@@ -119,6 +121,12 @@ fn serve(arguments: &Arguments) -> Result<(), Refusal> {
         tokio::spawn(signals.obey(control));
         mta.run().await
     })
+}
+
+fn runtime() -> Result<Runtime, Refusal> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.enable_all().max_blocking_threads(DISK_THREADS).build();
+    runtime.map_err(|error| Refusal(format!("cannot start: {error}")))
 }
 
 /// Messages that are written and synced at the same time; more would only queue in the disk.
