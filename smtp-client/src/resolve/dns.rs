@@ -135,8 +135,11 @@ impl<P: RuntimeProvider> Dns<P> {
 impl<P: RuntimeProvider> Resolver for Dns<P> {
     async fn mx(&self, domain: &Domain<'_>) -> Result<Vec<Mx>, ResolveError> {
         let wanted = |data: &RData| match data {
+            // Servers write a name that is part of the question as it was asked: with letters in
+            // random case, by which connections could not be found again.
             RData::MX(mx) => {
-                Some(Mx { preference: mx.preference, exchange: mx.exchange.to_ascii() })
+                let exchange = mx.exchange.to_lowercase().to_ascii();
+                Some(Mx { preference: mx.preference, exchange })
             }
             _ => None,
         };

@@ -265,6 +265,25 @@ fn an_answer_that_points_elsewhere_is_no_answer() {
     assert_eq!(routed, "4.4.3 the name servers refuse to answer");
 }
 
+#[test]
+fn a_host_has_one_name_however_the_answer_writes_it() {
+    let routed = routed_by(|question| {
+        let mut answer = answer(question, 0);
+        answer.truncate(question.len() - OPT);
+        // One record in answer, none else; its name is that of the question, as it was written there.
+        (answer[7], answer[11]) = (1, 0);
+        let record_type = answer[answer.len() - 3];
+        answer.extend([0xc0, 12, 0, record_type, 0, 1, 0, 0, 0, 60]);
+        match record_type {
+            1 => answer.extend([0, 4, 192, 0, 2, 1]),
+            15 => answer.extend([0, 4, 0, 10, 0xc0, 12]),
+            _ => return vec![self::answer(question, NXDOMAIN)],
+        }
+        vec![answer]
+    });
+    assert_eq!(routed, format!("{DOMAIN}=192.0.2.1"));
+}
+
 /// Octets of the OPT record at the end of a question (RFC 6891 §6.1.2).
 const OPT: usize = 11;
 
