@@ -52,7 +52,6 @@ def arrive(ours, host, sent, users=("user1",)):
         expect_same(host.sent(octets), sent)
     for user in users:
         ours.wait_for_outcomes(host.address(user), ["relayed"])
-    ours.forget()
     return f"{len(sent)} octets"
 
 
@@ -95,7 +94,6 @@ def completed(ours, host, name):
     ids, dates = (re.findall(rb"(?m)^%s: " % field, text) for field in (b"Message-ID", b"Date"))
     expect((len(ids), len(dates)) == (1, 1), f"{ids} and {dates} in {text[:300]!r}")
     expect_same(re.sub(fields, b"", text), sent)
-    ours.forget()
 
 
 def bare(ours, host, name):
@@ -132,4 +130,5 @@ def check_exchange(report, ours, hosts):
         for what, check in LETTERS.items():
             name = f"to {host.name}: {what}"
             seed = re.sub(r"\W+", "-", name)
+            ours.forget()
             report.check(name, check, ours, host, seed)

@@ -52,7 +52,10 @@ def outside():
 
 
 class NameServer:
-    """NSD with the zones of this folder."""
+    """NSD with the zone of this folder, and `records` more."""
+
+    def __init__(self, records):
+        self.records = records
 
     def __enter__(self):
         program = shutil.which("nsd") or shutil.which("nsd", path="/usr/sbin")
@@ -60,7 +63,8 @@ class NameServer:
             raise Missing("nsd")
         self.folder = tempfile.TemporaryDirectory(prefix="relay-")
         path = pathlib.Path(self.folder.name)
-        shutil.copy(HERE / "test.zone", path)
+        zone = [(HERE / "test.zone").read_text(), *self.records, ""]
+        (path / "test.zone").write_text("\n".join(zone))
         config = (HERE / "nsd.conf").read_text().replace("@FOLDER@", str(path))
         (path / "nsd.conf").write_text(config)
         with open(path / "log", "wb") as log:
