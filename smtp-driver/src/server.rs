@@ -15,7 +15,7 @@ use std::{
     future::{Future, poll_fn},
     io::{self, IoSlice},
     pin::pin,
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock},
     task::{Context, Poll},
     time::Duration,
 };
@@ -77,12 +77,12 @@ const ACCEPT_BUDGET: u32 = 32;
 
 /// A server: accepts connections and serves each in a task of its own.
 ///
-/// Clones share their bounds and their stop signal, so that one configuration can
-/// [`run`](Self::run) over several listeners.
+/// Clones share their bounds, their stop signal and what they serve with, so that one configuration
+/// can [`run`](Self::run) over several listeners, and be [replaced](Self::replace) while they do.
 pub struct Server<R, N> {
     runtime: R,
-    service: Service,
-    handlers: Arc<N>,
+    /// What the next connection is served with.
+    next: Arc<RwLock<(Service, Arc<N>)>>,
     limiter: Limiter,
     stop: Stop,
     /// Drops what is left when the grace is over.
@@ -97,8 +97,7 @@ impl<R: Clone, N> Clone for Server<R, N> {
     fn clone(&self) -> Self {
         Self {
             runtime: self.runtime.clone(),
-            service: self.service.clone(),
-            handlers: self.handlers.clone(),
+            next: self.next.clone(),
             limiter: self.limiter.clone(),
             stop: self.stop.clone(),
             cut: self.cut.clone(),
@@ -124,8 +123,7 @@ impl<R: Spawn, N: NewHandler> Server<R, N> {
     pub fn new(runtime: R, service: Service, handlers: N) -> Self {
         Self {
             runtime,
-            service,
-            handlers: Arc::new(handlers),
+            next: Arc::new(RwLock::new((service, Arc::new(handlers)))),
             limiter: Limiter::default(),
             stop: Stop::new(),
             cut: Stop::new(),
@@ -133,6 +131,12 @@ impl<R: Spawn, N: NewHandler> Server<R, N> {
             grace: Duration::from_secs(30),
             observer: None,
         }
+    }
+
+    /// Serves the connections to come with these, and the open ones to their end with what they
+    /// began with.
+    pub fn replace(&self, service: Service, handlers: N) {
+        *self.next.write().unwrap_or_else(PoisonError::into_inner) = (service, Arc::new(handlers));
     }
 
     /// The bounds on connections; those of [`Limiter::default`] unless said.
@@ -200,25 +204,34 @@ impl<R: Spawn, N: NewHandler> Server<R, N> {
     }
 
     fn start<S: Stream + 'static>(&self, stream: S, peer: Peer) {
+        let (service, handlers) = self.next.read().unwrap_or_else(PoisonError::into_inner).clone();
         let permit = match self.limiter.admit(peer.remote.map(|address| address.ip())) {
             Ok(permit) => permit,
             Err(full) => {
                 self.notice(Notice::TurnedAway { peer: &peer, full });
-                return self.turn_away(stream);
+                return self.turn_away(stream, &service);
             }
         };
         // Only its total counts, and that is not bounded.
         let Ok(running) = self.running.admit(None) else { return };
         let server = self.clone();
-        self.runtime.spawn(server.serve_one(stream, peer, permit, running));
+        let next = (service, handlers);
+        self.runtime.spawn(server.serve_one(stream, peer, next, permit, running));
     }
 
     /// The permits are returned last, when the stream is closed.
-    async fn serve_one<S: Stream>(self, stream: S, peer: Peer, permit: Permit, running: Permit) {
+    async fn serve_one<S: Stream>(
+        self,
+        stream: S,
+        peer: Peer,
+        (service, handlers): (Service, Arc<N>),
+        permit: Permit,
+        running: Permit,
+    ) {
         let result = {
-            let handler = self.handlers.new_handler(&peer);
+            let handler = handlers.new_handler(&peer);
             let (stop, cut) = (self.stop.given(), self.cut.given());
-            let (runtime, service) = (self.runtime.clone(), self.service.clone());
+            let runtime = self.runtime.clone();
             unless(cut, serve(stream, peer.clone(), runtime, service, handler, stop)).await
         };
         match result {
@@ -230,11 +243,11 @@ impl<R: Spawn, N: NewHandler> Server<R, N> {
 
     /// 421 in place of the greeting (RFC 5321 §3.8, §4.2.2), without the cost of a session. It has
     /// no enhanced code: a greeting never has one (RFC 2034 §4).
-    fn turn_away<S: Stream + 'static>(&self, mut stream: S) {
-        if self.service.implicit().is_some() {
+    fn turn_away<S: Stream + 'static>(&self, mut stream: S, service: &Service) {
+        if service.implicit().is_some() {
             return;
         }
-        let host = self.service.config().host();
+        let host = service.config().host();
         let reply = format!("421 {host} Too many connections, try again later\r\n");
         let runtime = self.runtime.clone();
         self.runtime.spawn(async move {

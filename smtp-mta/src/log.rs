@@ -6,13 +6,32 @@
 use crate::config::{Log, LogFormat, LogLevel};
 use std::io::{self, IsTerminal};
 use tracing::{Subscriber, level_filters::LevelFilter};
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::{
+    Layer, Registry,
+    fmt::{self, MakeWriter},
+    layer::SubscriberExt,
+    reload,
+};
+
+/// Sets how important a line has to be.
+#[derive(Clone, Debug)]
+pub struct Level(reload::Handle<LevelFilter, Registry>);
+
+impl Level {
+    /// Logs from `level` up from now on.
+    pub fn set(&self, level: LogLevel) {
+        // It fails only when the log is gone.
+        drop(self.0.reload(filter(level)));
+    }
+}
 
 /// Sends the log to the standard error output, for the rest of the process. Later calls change
 /// nothing.
-pub fn install(log: Log) {
+pub fn install(log: Log) -> Level {
     let colours = io::stderr().is_terminal();
-    drop(tracing::subscriber::set_global_default(subscriber(log, colours, io::stderr)));
+    let (subscriber, level) = adjustable(log, colours, io::stderr);
+    drop(tracing::subscriber::set_global_default(subscriber));
+    level
 }
 
 /// The log, written to `writer`.
@@ -20,20 +39,29 @@ pub fn subscriber<W>(log: Log, colours: bool, writer: W) -> Box<dyn Subscriber +
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let level = match log.level {
+    adjustable(log, colours, writer).0
+}
+
+/// The same, and what sets its level.
+fn adjustable<W>(log: Log, colours: bool, writer: W) -> (Box<dyn Subscriber + Send + Sync>, Level)
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let lines = fmt::layer().with_ansi(colours).with_target(false).with_writer(writer);
+    let lines = match log.format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    let (level, handle) = reload::Layer::new(filter(log.level));
+    (Box::new(Registry::default().with(level).with(lines)), Level(handle))
+}
+
+fn filter(level: LogLevel) -> LevelFilter {
+    match level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
-    };
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_ansi(colours)
-        .with_target(false)
-        .with_writer(writer);
-    match log.format {
-        LogFormat::Text => Box::new(subscriber.finish()),
-        LogFormat::Json => Box::new(subscriber.json().flatten_event(true).finish()),
     }
 }
 
@@ -82,6 +110,22 @@ mod tests {
         assert!(line.contains(r#""from":"a\r\nb\u001b[31m"#), "{line:?}");
         assert!(line.contains(r#"outcome=\"stored\"""#), "{line:?}");
         assert!(line.contains(r#""message":"message""#), "{line:?}");
+    }
+
+    #[test]
+    fn the_level_can_be_set_while_lines_are_written() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let log = Log { format: LogFormat::Text, level: LogLevel::Info };
+        let (subscriber, level) = adjustable(log, false, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            for set in [LogLevel::Error, LogLevel::Debug] {
+                level.set(set);
+                tracing::debug!("at {set:?}");
+            }
+        });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert!(text.ends_with(" at Debug\n") && text.lines().count() == 1, "{text:?}");
     }
 
     #[test]

@@ -46,12 +46,22 @@ impl Maildirs {
         host: DomainName,
         mailboxes: &BTreeSet<MailboxName>,
     ) -> io::Result<Self> {
+        let maildirs = Self(Arc::new(Inner { mail, host }));
+        maildirs.make(mailboxes)?;
+        let Inner { mail, host } = &*maildirs.0;
         for mailbox in mailboxes {
-            create(&mail, mailbox)?;
             let tmp = mail.join(mailbox.as_str()).join("tmp");
-            remove_abandoned(&tmp, |name| is_ours(name, &host), SystemTime::now())?;
+            remove_abandoned(&tmp, |name| is_ours(name, host), SystemTime::now())?;
         }
-        Ok(Self(Arc::new(Inner { mail, host })))
+        Ok(maildirs)
+    }
+
+    /// Makes the Maildirs for `mailboxes` where they are missing. Blocks.
+    ///
+    /// # Errors
+    /// A folder cannot be made or synced.
+    pub fn make(&self, mailboxes: &BTreeSet<MailboxName>) -> io::Result<()> {
+        mailboxes.iter().try_for_each(|mailbox| create(&self.0.mail, mailbox))
     }
 
     /// The file name of a message. In the words of the convention: seconds, a unique string, host.

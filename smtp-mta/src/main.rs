@@ -2,12 +2,17 @@
 
 #![forbid(unsafe_code)]
 
+mod signals;
+mod systemd;
+
 use clap::{Parser, Subcommand};
+use sd_notify::NotifyState;
+use signals::Signals;
 use smtp_mta::{
     config::{Config, loopback},
     demo::Demo,
     log,
-    server::{Mta, Refusal},
+    server::{Mta, Passed, Refusal},
     tls,
     users::{UsersFile, command::UserCommand},
     welcome::Welcome,
@@ -16,11 +21,9 @@ use std::{
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
+    sync::Arc,
 };
-use tokio::{
-    runtime::Runtime,
-    signal::unix::{Signal, SignalKind, signal},
-};
+use tokio::runtime::Runtime;
 
 /// A mail server in one process and one file. Without arguments it serves on loopback.
 #[derive(Debug, Parser)]
@@ -55,7 +58,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arc::new(Arguments::parse());
     let done = match &arguments.command {
         None | Some(Command::Serve) => serve(&arguments),
         Some(Command::Check) => check(&arguments),
@@ -107,20 +110,31 @@ fn user(arguments: &Arguments, command: &UserCommand) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn serve(arguments: &Arguments) -> Result<(), Refusal> {
+fn serve(arguments: &Arc<Arguments>) -> Result<(), Refusal> {
     let config = configure(arguments)?;
-    log::install(config.log);
+    // Before there is a second thread.
+    let passed = Passed::from_env()?;
+    let level = log::install(config.log);
     if rustix::process::geteuid().is_root() {
         tracing::warn!("running as root, which is not needed: use a user of its own");
     }
-    runtime()?.block_on(async {
-        let mta = Mta::start(&config)?;
-        let control = mta.control();
+    let runtime = runtime()?;
+    let served = runtime.block_on(async {
+        let mta = Mta::start_with(&config, passed)?;
         let signals = Signals::new().map_err(|e| Refusal(format!("cannot start: {e}")))?;
         print(&Welcome { config: &config, listening: mta.listening() }.to_string());
-        tokio::spawn(signals.obey(control));
-        mta.run().await
-    })
+        let reread = {
+            let arguments = Arc::clone(arguments);
+            move || configure(&arguments)
+        };
+        signals.obey(mta.control(), level, reread);
+        systemd::tell(&[NotifyState::Ready]);
+        mta.run().await;
+        Ok(())
+    });
+    // A disk that does not answer keeps nobody waiting.
+    runtime.shutdown_background();
+    served
 }
 
 fn runtime() -> Result<Runtime, Refusal> {
@@ -136,52 +150,4 @@ const DISK_THREADS: usize = 64;
 fn print(text: &str) {
     let mut out = io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-}
-
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    /// SIGTERM and SIGINT stop the server, a second one at once; SIGHUP reads the certificate again.
-    async fn obey(mut self, control: smtp_mta::server::Control) {
-        let mut stopping = false;
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => {}
-                _ = self.interrupt.recv() => {}
-                _ = self.hangup.recv() => {
-                    reload(control.clone()).await;
-                    continue;
-                }
-            }
-            if stopping {
-                tracing::warn!("stopped at once");
-                std::process::exit(1);
-            }
-            stopping = true;
-            tracing::info!("stopping");
-            control.stop();
-        }
-    }
-}
-
-async fn reload(control: smtp_mta::server::Control) {
-    match tokio::task::spawn_blocking(move || control.reload()).await {
-        Ok(Ok(())) => tracing::info!("certificate read again"),
-        Ok(Err(refusal)) => {
-            tracing::error!(reason = refusal.to_string(), "the old certificate stays");
-        }
-        Err(error) => tracing::error!(reason = error.to_string(), "the old certificate stays"),
-    }
 }

@@ -12,6 +12,7 @@ use crate::{
     trace::{Trace, protocol},
     users::UserName,
 };
+use arc_swap::ArcSwap;
 use smtp_driver::{Envelope, Handler, NewHandler, Peer, TlsInfo, Verdict, sasl::Identity};
 use smtp_proto::{
     Class, CloseReason, EnhancedCode, Violation,
@@ -33,8 +34,8 @@ use std::{
 pub struct Reception<S> {
     /// Who we are.
     pub hostname: DomainName,
-    /// Who may send what to whom.
-    pub policy: Policy,
+    /// Who may send what to whom, from the next transaction on.
+    pub policy: ArcSwap<Policy>,
     /// Where messages are while they arrive.
     pub tmp: PathBuf,
     /// Where messages go.
@@ -59,6 +60,7 @@ impl<S: Store> NewHandler for Receiver<S> {
         Reading {
             reception: Arc::clone(&self.reception),
             role: self.role,
+            policy: self.reception.policy.load_full(),
             id: self.reception.ids.next(),
             peer: peer.clone(),
             since: Instant::now(),
@@ -80,6 +82,8 @@ impl<S: Store> NewHandler for Receiver<S> {
 pub struct Reading<S: Store> {
     reception: Arc<Reception<S>>,
     role: Role,
+    /// What holds for the transaction.
+    policy: Arc<Policy>,
     /// Our name for the session.
     id: MessageId,
     peer: Peer,
@@ -210,7 +214,7 @@ impl<S: Store> Reading<S> {
                     hostname: &self.reception.hostname,
                     date: &jiff::Zoned::now(),
                 },
-                |author| self.reception.policy.author(login, author),
+                |author| self.policy.author(login, author),
             );
             spool.write(&[missing.map_err(NotTaken::Refused)?.as_bytes()]).await?;
         }
@@ -333,11 +337,12 @@ impl<S: Store> Handler for Reading<S> {
     }
 
     async fn mail(&mut self, _: Session, mail: &Mail<'_>) -> Verdict {
+        self.policy = self.reception.policy.load_full();
         self.stored = None;
         self.delivered = None;
         *self.refused.get_mut() = 0;
         let admitted = self.reception.store.admits(mail.size.unwrap_or_default());
-        let allowed = || self.reception.policy.sender(&self.client(), &mail.from);
+        let allowed = || self.policy.sender(&self.client(), &mail.from);
         match admitted.and_then(|()| allowed()) {
             Ok(()) => Verdict::YES,
             Err(reply) => Verdict::Refuse(reply),
@@ -345,7 +350,7 @@ impl<S: Store> Handler for Reading<S> {
     }
 
     async fn rcpt(&self, _: Session, rcpt: &Rcpt<'_>) -> Verdict {
-        match self.reception.policy.recipient(&self.client(), &rcpt.to) {
+        match self.policy.recipient(&self.client(), &rcpt.to) {
             Decision::Local(_) | Decision::Relay => Verdict::YES,
             Decision::Refuse(reply) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);

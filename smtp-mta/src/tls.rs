@@ -5,15 +5,54 @@ use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use rustls::{ServerConfig, crypto::aws_lc_rs};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use std::{
-    fs::OpenOptions,
+    fs::{self, OpenOptions},
     io::{self, Write},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 
-/// Reads the certificate; `own` is the folder of the one that the server makes for itself, which is
+/// The two files of a certificate, and what they were when they were read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watch {
+    certificate: PathBuf,
+    key: PathBuf,
+    seen: [Option<Stamp>; 2],
+}
+
+/// By what a file is known to be the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    size: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Watch {
+    fn new(certificate: PathBuf, key: PathBuf) -> Self {
+        let seen = [stamp(&certificate), stamp(&key)];
+        Self { certificate, key, seen }
+    }
+
+    /// Reads the files again if one of them is another than before: `None` if not, so that what is
+    /// wrong with them is told once. Blocks.
+    pub fn changed(&mut self) -> Option<Result<Arc<ServerConfig>, String>> {
+        let found = [stamp(&self.certificate), stamp(&self.key)];
+        // Before they are read: what changes meanwhile is another the next time.
+        let before = std::mem::replace(&mut self.seen, found);
+        (before != found).then(|| read(&self.certificate, &self.key))
+    }
+}
+
+/// `None` if the file is not there, or cannot be seen.
+fn stamp(path: &Path) -> Option<Stamp> {
+    let found = fs::metadata(path).ok()?;
+    Some(Stamp { inode: found.ino(), size: found.len(), modified: found.modified().ok() })
+}
+
+/// Reads the certificate, and gives what tells when its files change; `own` is the folder of the one that the server makes for itself, which is
 /// made if it is missing. Blocks.
 ///
 /// # Errors
@@ -22,18 +61,21 @@ pub fn load(
     certificate: &Certificate,
     hostname: &DomainName,
     own: &Path,
-) -> Result<Arc<ServerConfig>, String> {
-    match certificate {
-        Certificate::Files { certificate, key } => read(certificate, key),
+) -> Result<(Arc<ServerConfig>, Watch), String> {
+    let (certificate, key) = match certificate {
+        Certificate::Files { certificate, key } => (certificate.clone(), key.clone()),
         Certificate::SelfMade => {
             let (certificate, key) = self_made(hostname, own);
             if !certificate.exists() || !key.exists() {
                 make(hostname, &certificate, &key)
                     .map_err(|error| format!("cannot make {}: {error}", certificate.display()))?;
             }
-            read(&certificate, &key)
+            (certificate, key)
         }
-    }
+    };
+    let watch = Watch::new(certificate, key);
+    let config = read(&watch.certificate, &watch.key)?;
+    Ok((config, watch))
 }
 
 /// Checks that the certificate files can be used, as far as they are configured.
@@ -100,7 +142,7 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{fs, os::unix::fs::PermissionsExt};
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn our_own_certificate_is_kept_and_its_key_is_secret() {
@@ -112,6 +154,38 @@ mod tests {
         load(&Certificate::SelfMade, &name, folder.path()).unwrap();
         assert_eq!(fs::read(&certificate).unwrap(), first);
         assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn files_that_change_are_read_and_what_is_wrong_with_them_is_told_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = DomainName::localhost();
+        let new = |folder: &str| {
+            let own = self_made(&name, &PathBuf::from(folder));
+            make(&name, &own.0, &own.1).unwrap();
+            own
+        };
+        let path = folder.path().to_str().unwrap();
+        let (certificate, key) = new(path);
+        let files = Certificate::Files { certificate: certificate.clone(), key: key.clone() };
+        let (_, mut watch) = load(&files, &name, folder.path()).unwrap();
+        assert!(watch.changed().is_none());
+
+        let renewed = folder.path().join("renewed");
+        fs::create_dir(&renewed).unwrap();
+        let (next_certificate, next_key) = new(renewed.to_str().unwrap());
+        fs::rename(next_certificate, &certificate).unwrap();
+        // The key is still the one of the other.
+        let wrong = watch.changed().unwrap().unwrap_err();
+        assert!(wrong.contains(".crt: "), "{wrong}");
+        assert!(watch.changed().is_none());
+        fs::rename(next_key, &key).unwrap();
+        assert!(watch.changed().unwrap().is_ok());
+        assert!(watch.changed().is_none());
+
+        fs::remove_file(&key).unwrap();
+        assert!(watch.changed().unwrap().unwrap_err().contains(".key: "));
+        assert!(watch.changed().is_none());
     }
 
     #[test]

@@ -76,6 +76,31 @@ fn the_third_connection_from_an_address_that_may_have_two_is_turned_away() {
 }
 
 #[test]
+fn what_replaces_a_service_is_for_the_next_connection() {
+    let server = server(Policy::new());
+    let running = server.clone();
+    block_on(async {
+        let (listener, address) = listen(Ipv4Addr::LOCALHOST);
+        let ehlo = |socket: &mut TcpStream| {
+            socket.write_all(b"EHLO client\r\nQUIT\r\n").unwrap();
+            let mut told = String::new();
+            socket.read_to_string(&mut told).unwrap();
+            told
+        };
+        let client = move || {
+            let mut before = TcpStream::connect(address).unwrap();
+            line(&mut before);
+            let service = Service::new(suite::starttls_config()).unwrap();
+            server.replace(service, Policy::new());
+            let after = TcpStream::connect(address).unwrap();
+            [before, after].each_mut().map(ehlo)
+        };
+        let told = suite::with_server(running, listener, client).await;
+        assert_eq!(told.map(|told| told.contains("STARTTLS")), [false, true]);
+    });
+}
+
+#[test]
 fn an_idle_client_is_told_when_the_server_stops() {
     let server = server(Policy::new());
     let stop = server.stop();

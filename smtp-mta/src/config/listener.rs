@@ -31,6 +31,16 @@ pub enum Role {
 }
 
 impl Role {
+    /// As it is written in the file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mx => "mx",
+            Self::Submission => "submission",
+            Self::Submissions => "submissions",
+            Self::Lmtp => "lmtp",
+        }
+    }
+
     /// Whether users log in here.
     pub fn is_submission(self) -> bool {
         matches!(self, Self::Submission | Self::Submissions)

@@ -1,12 +1,12 @@
 //! The loop between the schedule, the queue and the deliveries.
 
-use super::{Delivered, Ways};
+use super::{Delivered, Settings, Ways};
 use crate::{
     dsn::Reporter,
     lane::Feedback,
     message_id::MessageId,
     queue::{Cursor, Entry, QueueError, Settlement, SqliteQueue, Timestamp},
-    schedule::{Decision, Ended, Load, Schedule, Step, Ticket, Verdict, Work, WorkId},
+    schedule::{self, Decision, Ended, Load, Schedule, Step, Ticket, Verdict, Work, WorkId},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -55,6 +55,7 @@ enum Event {
     Forget(MessageId),
     Look,
     Resume,
+    Reload(Settings),
     Stop,
     /// `None`: the queue did not answer.
     Loaded(Option<Vec<Entry>>),
@@ -82,6 +83,12 @@ impl Dispatch {
     /// Destinations that are left alone are to be tried again.
     pub fn resume(&self) {
         self.tell(Event::Resume);
+    }
+
+    /// The configuration may have changed. Attempts under way may still follow the one before; what
+    /// is told later is done by this one.
+    pub fn reload(&self, settings: Settings) {
+        self.tell(Event::Reload(settings));
     }
 
     /// Begins no more attempts. Those under way go on to their end.
@@ -151,6 +158,7 @@ impl Dispatcher {
             Event::Forget(id) => self.schedule.forget(id, now),
             Event::Look => self.schedule.look(now),
             Event::Resume => self.schedule.resume(now),
+            Event::Reload(settings) => self.reload(settings, now),
             Event::Stop => self.schedule.stop(),
             Event::Loaded(Some(entries)) => self.schedule.loaded(entries, now),
             Event::Loaded(None) => self.schedule.not_loaded(now),
@@ -162,6 +170,15 @@ impl Dispatcher {
                 }
             }
         }
+    }
+
+    fn reload(&mut self, settings: Settings, now: Timestamp) {
+        let Settings { recipients, directions, router, retry } = settings;
+        let Outside { ways, reporter, .. } = &*self.outside;
+        ways.local.recipients.store(Arc::new(recipients));
+        ways.remote.direct(directions);
+        reporter.retry.store(Arc::clone(&retry));
+        self.schedule.reload(schedule::Options::default(), router, retry, now);
     }
 
     fn load(&mut self, Load { until, limit }: Load) {

@@ -12,6 +12,7 @@ use crate::{
     store::StoreError,
     trace::ReturnPath,
 };
+use arc_swap::ArcSwap;
 use smtp_proto::wire::Refused;
 use std::{path::PathBuf, sync::Arc};
 use tokio::task::spawn_blocking;
@@ -20,7 +21,7 @@ use tokio::task::spawn_blocking;
 #[derive(Debug)]
 pub struct Local {
     /// Who has which.
-    pub recipients: Recipients,
+    pub recipients: ArcSwap<Recipients>,
     /// Where they are.
     pub maildirs: Maildirs,
     /// Where a message is while it is copied.
@@ -38,8 +39,9 @@ impl Local {
     /// the server has died before it was written down, takes the place of itself, unless a mail
     /// reader has moved it meanwhile: then it is there twice, and never not at all.
     pub(super) async fn deliver(&self, queue: &SqliteQueue, work: &Work) -> Delivered {
+        let recipients = self.recipients.load_full();
         let found: Vec<_> =
-            work.recipients.iter().map(|place| self.find(&work.entry, *place)).collect();
+            work.recipients.iter().map(|place| find(&recipients, &work.entry, *place)).collect();
         let mut mailboxes: Vec<_> =
             found.iter().filter_map(|it| it.as_ref().ok()).cloned().collect();
         mailboxes.sort_unstable();
@@ -63,6 +65,10 @@ impl Local {
             }
         };
         let outcome = |found: Result<MailboxName, Refused<'_>>| match found {
+            // It was when this began: the next attempt goes where its mail goes now.
+            Err(reply) if reply == Refused::RELAY_DENIED => {
+                self.outcome(Verdict::Delayed, "451 4.3.5 the domain is not local any more")
+            }
             Err(reply) => {
                 let text = format!("{} {} {}", reply.code(), reply.enhanced(), reply.text());
                 self.outcome(Verdict::Failed, &text)
@@ -78,13 +84,6 @@ impl Local {
             }
         };
         Delivered { outcomes: found.into_iter().map(outcome).collect(), feedback }
-    }
-
-    fn find(&self, entry: &Entry, place: u32) -> Result<MailboxName, Refused<'static>> {
-        match entry.recipients.get(place as usize) {
-            Some(recipient) => self.recipients.find(&recipient.to),
-            None => Err(Refused::NO_SUCH_USER),
-        }
     }
 
     async fn store(
@@ -117,5 +116,16 @@ impl Local {
     fn outcome(&self, verdict: Verdict, reply: &str) -> Outcome {
         let (at, host, reply) = (Timestamp::now(), self.host.clone(), reply.to_owned());
         Outcome { verdict, attempt: Attempt { at, host, reply, dialogue: None } }
+    }
+}
+
+fn find(
+    recipients: &Recipients,
+    entry: &Entry,
+    place: u32,
+) -> Result<MailboxName, Refused<'static>> {
+    match entry.recipients.get(place as usize) {
+        Some(recipient) => recipients.find(&recipient.to),
+        None => Err(Refused::NO_SUCH_USER),
     }
 }

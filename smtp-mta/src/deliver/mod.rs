@@ -20,14 +20,30 @@ pub use dispatch::{Dispatch, Dispatcher};
 pub use intake::Intake;
 pub use local::Local;
 pub use names::Names;
-pub use remote::Remote;
+pub use remote::{Directions, Remote};
 
 use crate::{
     lane::Feedback,
+    policy::Recipients,
     queue::SqliteQueue,
-    route::Route,
+    retry::RetryPolicy,
+    route::{Route, Router},
     schedule::{Outcome, Work},
 };
+use std::sync::Arc;
+
+/// What the configuration says of deliveries, as far as it can change while they go on.
+#[derive(Debug)]
+pub struct Settings {
+    /// Who has a mailbox here.
+    pub recipients: Recipients,
+    /// How other servers are found.
+    pub directions: Directions,
+    /// Which way mail goes.
+    pub router: Arc<Router>,
+    /// When it is tried again.
+    pub retry: Arc<RetryPolicy>,
+}
 
 /// Where mail goes from here.
 #[derive(Debug)]

@@ -13,6 +13,7 @@ use crate::{
     route::{HostName, LmtpServer, Login, Route, Smarthost, Tls, Way},
     schedule::{Outcome, Verdict, Work},
 };
+use arc_swap::ArcSwap;
 use smtp_client::{
     Cause, Delivery, Endpoint, Envelope, Hop, Mailer, Pool, PoolConfig, Stage, Status,
     driver::{sasl, tls::TlsError},
@@ -26,7 +27,7 @@ use smtp_client::{
 use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -39,12 +40,20 @@ const SMTP: u16 = 25;
 /// Where mail for other servers goes out.
 #[derive(Debug)]
 pub struct Remote {
-    names: Names,
-    routing: Routing,
+    directions: ArcSwap<Directions>,
     hello: HelloName<'static>,
     terms: Terms,
     /// One for each set of source addresses.
     pools: Mutex<HashMap<Vec<IpAddr>, Pool<Sources>>>,
+}
+
+/// How hosts are found that the configuration does not name by their address.
+#[derive(Debug)]
+pub struct Directions {
+    /// Who asks the DNS.
+    pub names: Names,
+    /// Where we take mail ourselves: what comes back there would go round in circles.
+    pub own_addresses: Vec<IpAddr>,
 }
 
 /// One way of several that a message can go.
@@ -55,22 +64,30 @@ enum Next<'r> {
 }
 
 impl Remote {
-    /// Mail goes out from the server called `hello`, which takes mail at `addresses`: what comes
-    /// back to them would go round in circles. The DNS is asked by `names`.
+    /// Mail goes out from the server called `hello`.
     ///
     /// # Errors
     /// TLS does not work at all.
-    pub fn new(
-        names: Names,
-        hello: HelloName<'static>,
-        addresses: Vec<IpAddr>,
-    ) -> Result<Self, TlsError> {
+    pub fn new(directions: Directions, hello: HelloName<'static>) -> Result<Self, TlsError> {
+        let (directions, terms) = (ArcSwap::from_pointee(directions), Terms::new()?);
+        Ok(Self { directions, hello, terms, pools: Mutex::default() })
+    }
+
+    /// Finds hosts by these from now on.
+    pub(super) fn direct(&self, directions: Directions) {
+        self.directions.store(Arc::new(directions));
+    }
+
+    fn routing(&self, way: &Way) -> Routing {
         let mut routing = Routing::default();
-        if let smtp_client::proto::wire::Host::Domain(name) = hello.host() {
+        if let smtp_client::proto::wire::Host::Domain(name) = self.hello.host() {
             routing.own_names.push(name.clone());
         }
-        routing.own_addresses = addresses;
-        Ok(Self { names, routing, hello, terms: Terms::new()?, pools: Mutex::default() })
+        routing.own_addresses.clone_from(&self.directions.load().own_addresses);
+        if way.loopback {
+            routing.reach = Reach::Loopback;
+        }
+        routing
     }
 
     /// Sends the message of `work` to its recipients.
@@ -121,13 +138,9 @@ impl Remote {
         let plain = |tls, mode| Wanted { terms: &self.terms, hello, tls, mode, login };
         let deliveries = match next {
             Next::Mx(way) => {
-                let names = self.names.clone();
+                let names = self.directions.load().names.clone();
                 let wanted = plain(way.tls, Mode::Smtp);
-                let mut routing = self.routing.clone();
-                if way.loopback {
-                    routing.reach = Reach::Loopback;
-                }
-                let mailer = Mailer::by_mx(pool, wanted, names, routing);
+                let mailer = Mailer::by_mx(pool, wanted, names, self.routing(way));
                 return mailer.port(way.port.unwrap_or(SMTP)).send(envelope, body).await;
             }
             Next::Smarthost(host) => {
@@ -170,7 +183,7 @@ impl Remote {
             HostName::Name(name) => {
                 // A name of the configuration is one that can be parsed.
                 let Ok(name) = Domain::parse(name.as_str()) else { return Vec::new() };
-                let names = self.names.clone();
+                let names = self.directions.load().names.clone();
                 Mailer::through_host(pool, wanted, names, name, port).send(envelope, body).await
             }
         }

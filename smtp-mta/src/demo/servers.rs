@@ -70,7 +70,7 @@ pub(super) struct Server {
     pub(super) folder: PathBuf,
     listening: Vec<(Role, SocketAddr)>,
     control: Control,
-    running: JoinHandle<Result<(), Refusal>>,
+    running: JoinHandle<()>,
 }
 
 impl Server {
@@ -112,7 +112,7 @@ impl Server {
     pub(super) async fn stop(self) -> Result<(), Refusal> {
         self.control.stop();
         match timeout(STOP, self.running).await {
-            Ok(Ok(stopped)) => stopped,
+            Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(Refusal(format!("a server has failed: {error}"))),
             Err(_) => Err(Refusal("a server did not stop in time".into())),
         }

@@ -20,6 +20,7 @@ use crate::{
     spool::Spooled,
     trace::Date,
 };
+use arc_swap::ArcSwap;
 use jiff::{Zoned, tz::TimeZone};
 use original::Original;
 use smtp_proto::{
@@ -38,7 +39,7 @@ pub struct Reporter {
     /// Where one would be written that is too long for memory.
     pub tmp: PathBuf,
     /// How long messages are tried.
-    pub retry: Arc<RetryPolicy>,
+    pub retry: ArcSwap<RetryPolicy>,
 }
 
 /// What one notice is about: a sender may want one kind and not another.
@@ -130,7 +131,8 @@ impl Reporter {
             Change::Wait { attempt, .. } | Change::Done { attempt, .. } => attempt.as_ref(),
             Change::Hold | Change::Release { .. } | Change::DelayTold => None,
         });
-        let retry = self.retry.of(domain(&recipient.to).as_ref());
+        let retry = self.retry.load();
+        let retry = retry.of(domain(&recipient.to).as_ref());
         let until = decision.entry.received + retry.expire;
         Some(About { recipient, action: notice.action, attempt, until })
     }

@@ -15,7 +15,9 @@ use std::{
 /// most once a second.
 #[derive(Debug)]
 pub(super) struct Room {
-    options: Options,
+    max_messages: AtomicU64,
+    max_bytes: AtomicU64,
+    reserve: AtomicU64,
     folder: PathBuf,
     messages: AtomicU64,
     bytes: AtomicU64,
@@ -42,7 +44,27 @@ impl Room {
         let has_ballast = take_ballast(&folder).is_ok().into();
         let free = free(&folder).into();
         let (origin, again, spare) = (Instant::now(), 1.into(), 0.into());
-        Self { options, folder, messages, bytes, origin, free, again, has_ballast, spare }
+        let Options { max_messages, max_bytes, reserve, .. } = options;
+        Self {
+            max_messages: max_messages.into(),
+            max_bytes: max_bytes.into(),
+            reserve: reserve.into(),
+            folder,
+            messages,
+            bytes,
+            origin,
+            free,
+            again,
+            has_ballast,
+            spare,
+        }
+    }
+
+    /// Has the limits of `options` from now on.
+    pub(super) fn limit(&self, options: &Options) {
+        self.max_messages.store(options.max_messages, Relaxed);
+        self.max_bytes.store(options.max_bytes, Relaxed);
+        self.reserve.store(options.reserve, Relaxed);
     }
 
     /// Whether a message of `size` octets may enter a queue that has grown by `messages` and
@@ -50,9 +72,9 @@ impl Room {
     pub(super) fn in_queue(&self, messages: i64, bytes: i64, size: u64) -> Result<(), Full> {
         let messages = self.messages().saturating_add_signed(messages);
         let bytes = self.bytes().saturating_add_signed(bytes);
-        if messages >= self.options.max_messages {
+        if messages >= self.max_messages.load(Relaxed) {
             Err(Full::Messages)
-        } else if bytes.saturating_add(size) > self.options.max_bytes {
+        } else if bytes.saturating_add(size) > self.max_bytes.load(Relaxed) {
             Err(Full::Bytes)
         } else {
             Ok(())
@@ -65,7 +87,7 @@ impl Room {
         if now >= again && self.again.compare_exchange(again, now + 1, Relaxed, Relaxed).is_ok() {
             self.free.store(self.ask_disk(), Relaxed);
         }
-        let needed = self.options.reserve.saturating_add(size);
+        let needed = self.reserve.load(Relaxed).saturating_add(size);
         let spare = self.spare.load(Relaxed);
         let can_empty_log = self.has_ballast() || spare >= BALLAST;
         let has_room = can_empty_log && self.free.load(Relaxed).saturating_add(spare) >= needed;
@@ -85,7 +107,7 @@ impl Room {
     /// Octets that are free beside the ballast; none while that is missing.
     fn ask_disk(&self) -> u64 {
         if !self.has_ballast() {
-            if free(&self.folder) < self.options.reserve.saturating_add(BALLAST)
+            if free(&self.folder) < self.reserve.load(Relaxed).saturating_add(BALLAST)
                 || take_ballast(&self.folder).is_err()
             {
                 return 0;

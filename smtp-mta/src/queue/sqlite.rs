@@ -122,6 +122,12 @@ impl SqliteQueue {
         Ok(Self(Arc::new(Inner { folder, inline_limit, jobs, readers, room, log })))
     }
 
+    /// Has the limits of `options` from now on; what is in the queue stays, however much it is. How
+    /// long a message in the database may be does not change.
+    pub fn limit(&self, options: &Options) {
+        self.0.room.limit(options);
+    }
+
     /// Whether a message of `size` octets, 0 if that is unknown, may come. Asks at most the disk,
     /// and that at most once a second.
     ///

@@ -209,7 +209,7 @@ impl Rate {
 }
 
 /// Knows the rules.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Router {
     local: BTreeSet<DomainName>,
     rules: Vec<Rule>,

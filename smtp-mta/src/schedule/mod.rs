@@ -316,7 +316,8 @@ impl Schedule {
         self.lanes.resume();
     }
 
-    /// The configuration has changed. What is not in flight is routed anew.
+    /// The configuration may have changed. If it has, what is not in flight is routed anew, and
+    /// what was learnt about destinations is forgotten.
     pub fn reload(
         &mut self,
         options: Options,
@@ -325,6 +326,9 @@ impl Schedule {
         now: Timestamp,
     ) {
         let now = self.advance(now);
+        if options == self.options && router == self.router && retry == self.retry {
+            return;
+        }
         self.window.clear(options.window, options.horizon, now);
         self.lanes.clear();
         (self.options, self.router, self.retry) = (options, router, retry);

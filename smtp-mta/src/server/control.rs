@@ -1,20 +1,23 @@
-//! What tells a running server to stop, or to read anew.
+//! What tells a running server to stop, or to go on by another configuration.
 
-use super::Refusal;
-use crate::{config::Certificate, policy::DomainName, queue::SqliteQueue, tls, users::Users};
-use smtp_driver::{Acceptor, Stop};
-use std::path::PathBuf;
+use super::{Changes, Refusal};
+use crate::{config::Config, queue::SqliteQueue};
+use smtp_driver::Stop;
+use tokio::sync::{mpsc, oneshot};
 
 /// Controls a server that runs.
 #[derive(Clone, Debug)]
 pub struct Control {
     pub(super) stop: Stop,
-    pub(super) acceptor: Acceptor,
-    pub(super) users: Users,
-    pub(super) certificate: Certificate,
-    pub(super) hostname: DomainName,
-    pub(super) own: PathBuf,
+    pub(super) reloads: mpsc::Sender<Reload>,
     pub(super) queue: SqliteQueue,
+}
+
+/// A configuration to go on by, and whom to tell what came of it.
+#[derive(Debug)]
+pub(super) struct Reload {
+    pub(super) config: Box<Config>,
+    pub(super) done: oneshot::Sender<Result<Changes, Refusal>>,
 }
 
 impl Control {
@@ -28,13 +31,16 @@ impl Control {
         self.stop.stop();
     }
 
-    /// Reads the certificate again, for the handshakes to come, and the users. Blocks.
+    /// Goes on by `config`, all of it or nothing. A transaction under way ends as it began; mail
+    /// that waits goes where `config` says.
     ///
     /// # Errors
-    /// A sentence that names the file; what was read from it before stays.
-    pub fn reload(&self) -> Result<(), Refusal> {
-        self.users.reload().map_err(|error| Refusal(error.to_string()))?;
-        self.acceptor.replace(tls::load(&self.certificate, &self.hostname, &self.own)?);
-        Ok(())
+    /// A sentence that names what cannot be used, or what needs a restart; nothing has changed then.
+    pub async fn reload(&self, config: Config) -> Result<Changes, Refusal> {
+        let (done, told) = oneshot::channel();
+        let stopped = |_| Refusal("the server is stopping".into());
+        let reload = Reload { config: Box::new(config), done };
+        self.reloads.send(reload).await.map_err(|_| stopped(()))?;
+        told.await.map_err(|_| stopped(()))?
     }
 }

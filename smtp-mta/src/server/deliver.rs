@@ -4,18 +4,18 @@ use super::{Refusal, listen::own_addresses};
 use crate::{
     config::Config,
     data_dir::DataDir,
-    deliver::{Dispatcher, Local, Names, Remote, Ways},
+    deliver::{Directions, Dispatcher, Local, Names, Remote, Settings, Ways},
     dsn::Reporter,
     maildir::Maildirs,
     message_id::MessageIds,
-    policy::Recipients,
     queue::{SqliteQueue, Timestamp},
     route::Router,
     schedule::{self, Schedule},
 };
+use arc_swap::ArcSwap;
 use smtp_driver::Stop;
 use smtp_proto::wire::HelloName;
-use std::{io, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::sleep;
 
 /// How long attempts under way may take when the server stops.
@@ -35,37 +35,50 @@ pub(super) async fn deliver(dispatcher: Dispatcher, stop: Stop) {
     }
 }
 
+fn cannot_send(error: impl fmt::Display) -> Refusal {
+    Refusal(format!("cannot send mail: {error}"))
+}
+
+/// What `config` says of deliveries.
+pub(super) fn settings(config: &Config) -> Result<Settings, Refusal> {
+    let domains = config.domains.iter().map(|domain| domain.name.clone());
+    Ok(Settings {
+        recipients: config.recipients(),
+        directions: Directions {
+            names: Names::new(&config.name_servers).map_err(cannot_send)?,
+            own_addresses: own_addresses(&config.listeners).map_err(cannot_send)?,
+        },
+        router: Arc::new(Router::new(domains, config.routes.clone())),
+        retry: Arc::new(config.queue.retry.clone()),
+    })
+}
+
 /// Who delivers what is in the queue.
 pub(super) fn dispatcher(
     config: &Config,
+    settings: Settings,
     data: &DataDir,
-    recipients: &Recipients,
+    maildirs: Maildirs,
     queue: &SqliteQueue,
     ids: &Arc<MessageIds>,
 ) -> Result<Dispatcher, Refusal> {
     let hostname = config.hostname.clone();
-    let failed = |error: io::Error| {
-        Refusal(format!("cannot use the data folder {}: {error}", config.data_dir.display()))
-    };
-    let maildirs = Maildirs::open(data.mail(), hostname.clone(), &recipients.mailboxes());
+    let Settings { recipients, directions, router, retry } = settings;
+    let hello = HelloName::parse(hostname.as_str()).map_err(cannot_send)?.into_static();
+    let remote = Remote::new(directions, hello).map_err(cannot_send)?;
     let local = Local {
-        recipients: recipients.clone(),
-        maildirs: maildirs.map_err(failed)?,
+        recipients: ArcSwap::from_pointee(recipients),
+        maildirs,
         tmp: data.tmp(),
         ids: Arc::clone(ids),
         host: hostname.to_string(),
     };
-    let cannot_send = |error: &dyn std::fmt::Display| Refusal(format!("cannot send mail: {error}"));
-    let names = Names::new(&config.name_servers).map_err(|error| cannot_send(&error))?;
-    let hello = HelloName::parse(hostname.as_str()).map_err(|error| cannot_send(&error))?;
-    let own = own_addresses(&config.listeners).map_err(|error| cannot_send(&error))?;
-    let remote = Remote::new(names, hello.into_static(), own);
-    let remote = remote.map_err(|error| cannot_send(&error))?;
-    let domains = config.domains.iter().map(|domain| domain.name.clone());
-    let router = Arc::new(Router::new(domains, config.routes.clone()));
-    let retry = Arc::new(config.queue.retry.clone());
-    let reporter =
-        Reporter { hostname, ids: Arc::clone(ids), tmp: data.tmp(), retry: Arc::clone(&retry) };
+    let reporter = Reporter {
+        hostname,
+        ids: Arc::clone(ids),
+        tmp: data.tmp(),
+        retry: ArcSwap::new(Arc::clone(&retry)),
+    };
     let schedule = Schedule::new(schedule::Options::default(), router, retry, Timestamp::now());
     Ok(Dispatcher::new(schedule, queue.clone(), Ways { local, remote }, reporter))
 }

@@ -1,6 +1,6 @@
 //! The listening sockets, and what happens at them.
 
-use super::Refusal;
+use super::{Passed, Refusal};
 use crate::config::{Listener, Role};
 use smtp_driver::Notice;
 use smtp_server_tokio::TcpListener;
@@ -9,28 +9,47 @@ use std::{
     net::{IpAddr, Ipv6Addr, SocketAddr},
 };
 
-type Sockets = (Vec<(Listener, TcpListener)>, Vec<Listener>);
+/// Where a listener gets its connections from.
+#[derive(Debug)]
+pub(super) enum Socket {
+    /// From where one gets them that is open, by its place among these.
+    Kept(usize),
+    /// From a socket of its own.
+    New(TcpListener),
+}
 
-pub(super) fn listen(listeners: &[Listener]) -> Result<Sockets, Refusal> {
-    let (mut open, mut listening) = (Vec::new(), Vec::new());
-    for listener in listeners {
+/// A socket for each of `listeners` but those that this machine cannot have: the one that is `open`
+/// at its address, or one that was passed, or a new one.
+pub(super) fn sockets(
+    listeners: &[Listener],
+    open: &[SocketAddr],
+    passed: Passed,
+) -> Result<Vec<(Listener, Socket)>, Refusal> {
+    let mut free: Vec<_> = open.iter().map(Some).collect();
+    let mut sockets = Vec::new();
+    for (listener, passed) in listeners.iter().zip(passed.assign(listeners)?) {
         let address = listener.address;
-        let socket = match TcpListener::bind(address) {
-            Ok(socket) => socket,
+        let kept = free.iter_mut().position(|it| it.take_if(|it| **it == address).is_some());
+        let socket = match (kept, passed) {
+            (Some(place), _) => Ok(Socket::Kept(place)),
+            (None, Some(passed)) => passed.try_into().map(Socket::New),
+            (None, None) => TcpListener::bind(address).map(Socket::New),
+        };
+        match socket {
+            Ok(socket) => sockets.push((listener.clone(), socket)),
             Err(error) if is_missing_loopback(address, &error) => {
                 tracing::info!(address = address.to_string(), "no IPv6 here: listener left out");
-                continue;
             }
-            Err(error) => return Err(cannot_listen(address, &error)),
-        };
-        let address = socket.local_addr().map_err(|error| cannot_listen(address, &error))?;
-        listening.push(Listener { address, ..listener.clone() });
-        open.push((listener.clone(), socket));
+            Err(error) => {
+                let ours = open.iter().find(|it| it.port() == address.port());
+                return Err(cannot_listen(address, &error, ours));
+            }
+        }
     }
-    if open.is_empty() {
+    if sockets.is_empty() {
         return Err(Refusal("there is no address to listen on".into()));
     }
-    Ok((open, listening))
+    Ok(sockets)
 }
 
 /// A machine without IPv6 is no reason not to run on loopback.
@@ -41,9 +60,12 @@ fn is_missing_loopback(address: SocketAddr, error: &io::Error) -> bool {
     address.ip() == IpAddr::from(Ipv6Addr::LOCALHOST) && (no_family || no_address)
 }
 
-fn cannot_listen(address: SocketAddr, error: &io::Error) -> Refusal {
-    Refusal(match error.kind() {
-        io::ErrorKind::AddrInUse => {
+fn cannot_listen(address: SocketAddr, error: &io::Error, ours: Option<&SocketAddr>) -> Refusal {
+    Refusal(match (error.kind(), ours) {
+        (io::ErrorKind::AddrInUse, Some(ours)) => {
+            format!("cannot listen on {address} beside {ours}: that needs a restart")
+        }
+        (io::ErrorKind::AddrInUse, None) => {
             format!("cannot listen on {address}: another program uses this port")
         }
         _ => format!("cannot listen on {address}: {error}"),

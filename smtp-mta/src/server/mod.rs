@@ -3,28 +3,49 @@
 mod control;
 mod deliver;
 mod listen;
+mod open;
+mod passed;
+mod reload;
 mod service;
 
 pub use control::Control;
+pub use passed::Passed;
+pub use reload::Changes;
 
 use crate::{
     config::{Config, Listener},
     data_dir::DataDir,
-    deliver::{Dispatcher, Intake},
-    maildir::remove_abandoned,
+    deliver::{Dispatch, Dispatcher, Intake},
+    maildir::{Maildirs, remove_abandoned},
     message_id::{MessageId, MessageIds},
     queue::SqliteQueue,
-    session::{Receiver, Reception},
-    tls,
+    session::Reception,
+    tls::{self, Watch},
     users::Users,
 };
+use arc_swap::ArcSwap;
+use control::Reload;
 use deliver::{deliver, dispatcher};
-use listen::{listen, observe};
-use service::{Machine, Parts};
-use smtp_driver::{Acceptor, Limiter, Pool, Stop};
-use smtp_server_tokio::{Server, TcpListener, Tokio};
-use std::{io, sync::Arc, time::SystemTime};
-use tokio::task::JoinSet;
+use open::Listeners;
+use reload::{Kept, Plan};
+use service::Services;
+use smtp_driver::{Acceptor, Pool, Stop};
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+use tokio::{
+    sync::mpsc,
+    task::{JoinSet, spawn_blocking},
+    time::{MissedTickBehavior, interval, timeout},
+};
+
+/// How often the files of the certificate are looked at.
+const CERTIFICATE: Duration = Duration::from_secs(30);
+
+/// How long the queue may take to close, once nobody uses it any more.
+const CLOSE: Duration = Duration::from_secs(4);
 
 /// Why the server cannot start, or not go on as it is told: a plain sentence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,12 +55,23 @@ pub struct Refusal(pub String);
 /// A mail server whose listeners are open.
 #[derive(Debug)]
 pub struct Mta {
-    open: Vec<(Listener, TcpListener)>,
     /// Where each listener listens, in the order of the configuration.
     listening: Vec<Listener>,
-    parts: Parts,
     dispatcher: Dispatcher,
     control: Control,
+    current: Current,
+}
+
+/// What a server goes on by, and what can change it.
+#[derive(Debug)]
+struct Current {
+    config: Config,
+    kept: Arc<Kept>,
+    listeners: Listeners,
+    watch: Arc<Mutex<Watch>>,
+    dispatch: Dispatch,
+    queue: SqliteQueue,
+    reloads: mpsc::Receiver<Reload>,
 }
 
 impl Mta {
@@ -49,9 +81,16 @@ impl Mta {
     /// # Errors
     /// A sentence that names the folder, file or address that cannot be used.
     pub fn start(config: &Config) -> Result<Self, Refusal> {
+        Self::start_with(config, Passed::default())
+    }
+
+    /// The same, with sockets that were `passed`; listeners that have none open their own.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), and if a socket is for no listener.
+    pub fn start_with(config: &Config, passed: Passed) -> Result<Self, Refusal> {
         let data = DataDir::open(&config.data_dir)?;
-        let acceptor = Acceptor::new(tls::load(&config.tls, &config.hostname, &data.tls())?);
-        let policy = config.policy();
+        let (certificate, watch) = tls::load(&config.tls, &config.hostname, &data.tls())?;
         let failed = |error: io::Error| {
             Refusal(format!("cannot use the data folder {}: {error}", config.data_dir.display()))
         };
@@ -60,34 +99,37 @@ impl Mta {
         let queue = SqliteQueue::open(data.queue(), config.queue.options())
             .map_err(|error| Refusal(format!("cannot use the queue: {error}")))?;
         let ids = Arc::new(MessageIds::new().map_err(failed)?);
-        let dispatcher = dispatcher(config, &data, policy.recipients(), &queue, &ids)?;
+        let settings = deliver::settings(config)?;
+        let mailboxes = settings.recipients.mailboxes();
+        let maildirs = Maildirs::open(data.mail(), config.hostname.clone(), &mailboxes);
+        let maildirs = maildirs.map_err(failed)?;
+        let dispatcher = dispatcher(config, settings, &data, maildirs.clone(), &queue, &ids)?;
+        let dispatch = dispatcher.dispatch();
         let reception = Reception {
             hostname: config.hostname.clone(),
-            policy,
+            policy: ArcSwap::from_pointee(config.policy()),
             tmp: data.tmp(),
-            store: Intake { queue: queue.clone(), dispatch: dispatcher.dispatch() },
+            store: Intake { queue: queue.clone(), dispatch: dispatch.clone() },
             ids,
         };
-        let (open, listening) = listen(&config.listeners)?;
-        let control = Control {
-            stop: Stop::new(),
-            acceptor: acceptor.clone(),
-            users: users.clone(),
-            certificate: config.tls.clone(),
-            hostname: config.hostname.clone(),
-            own: data.tls(),
+        let acceptor = Acceptor::new(certificate);
+        let services = Services { users, acceptor, pool: Pool::default() };
+        let kept = Kept { data, maildirs, services };
+        let mut listeners = Listeners::new(reception);
+        listeners.replace(kept.planned(config, &[], passed)?);
+        let (sender, reloads) = mpsc::channel(1);
+        let control = Control { stop: Stop::new(), reloads: sender, queue: queue.clone() };
+        let listening = listeners.listening();
+        let current = Current {
+            config: config.clone(),
+            kept: Arc::new(kept),
+            listeners,
+            watch: Arc::new(Mutex::new(watch)),
+            dispatch,
             queue,
+            reloads,
         };
-        let parts = Parts {
-            machine: Machine::new(config)?,
-            reception: Arc::new(reception),
-            users,
-            acceptor,
-            limiter: Limiter::default(),
-            pool: Pool::default(),
-            _data: data,
-        };
-        Ok(Self { open, listening, parts, dispatcher, control })
+        Ok(Self { listening, dispatcher, control, current })
     }
 
     /// Where it listens, with the ports that the kernel chose.
@@ -100,35 +142,82 @@ impl Mta {
         self.control.clone()
     }
 
-    /// Serves until [`Control::stop`], and then until the connections have ended and the attempts
-    /// under way, for which there are 20 seconds; what is cut is tried again at the next start.
-    ///
-    /// # Errors
-    /// The configuration does not fit the receive buffers; nothing was served then.
-    pub async fn run(self) -> Result<(), Refusal> {
-        let (mut servers, mut deliveries) = (JoinSet::new(), JoinSet::new());
-        deliveries.spawn(deliver(self.dispatcher, self.control.stop.clone()));
-        let runtime = Tokio::new();
-        let stop = self.control.stop.clone();
-        for (listener, socket) in self.open {
-            let service = self.parts.service(&listener)?;
-            let reception = Arc::clone(&self.parts.reception);
-            let receiver = Receiver { reception, role: listener.role };
-            let server = Server::new(runtime, service, receiver)
-                .limiter(self.parts.limiter.clone())
-                .observer(observe);
-            let (signal, stopped) = (server.stop(), stop.given());
-            servers.spawn(server.run(socket));
-            servers.spawn(async move {
-                stopped.await;
-                signal.stop();
-            });
+    /// Serves until [`Control::stop`], and then until the connections and the attempts under way
+    /// have ended, for which there are 25 and 20 seconds, and the queue is closed: 30 seconds at
+    /// most. What is cut is tried again, by the peer or at the next start.
+    pub async fn run(self) {
+        let Self { dispatcher, control: Control { stop, .. }, mut current, .. } = self;
+        let mut deliveries = JoinSet::new();
+        deliveries.spawn(deliver(dispatcher, stop.clone()));
+        current.listeners.serve();
+        tokio::select! {
+            () = stop.given() => {}
+            () = current.attend() => {}
         }
-        while servers.join_next().await.is_some() {}
+        let Current { listeners, queue, kept, .. } = current;
+        listeners.close().await;
         while deliveries.join_next().await.is_some() {}
         // It was open until now, and what it has answered is on the disk in any case.
-        drop(self.control.queue.close().await);
-        Ok(())
+        drop(timeout(CLOSE, queue.close()).await);
+        drop(kept);
+    }
+}
+
+impl Current {
+    /// Does what it is told and looks at the certificate, for ever.
+    async fn attend(&mut self) {
+        let mut certificate = interval(CERTIFICATE);
+        certificate.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                Some(Reload { config, done }) = self.reloads.recv() => {
+                    // Who has asked may not wait for it any more.
+                    drop(done.send(self.reload(*config).await));
+                }
+                _ = certificate.tick() => self.look_at_certificate().await,
+            }
+        }
+    }
+
+    /// Goes on by `config`, or as before. There is no await once something has changed.
+    async fn reload(&mut self, config: Config) -> Result<Changes, Refusal> {
+        let (kept, before) = (Arc::clone(&self.kept), self.config.clone());
+        let open = self.listeners.addresses();
+        let plan = spawn_blocking(move || kept.plan(&before, &open, config));
+        let plan = plan.await.map_err(|error| Refusal(error.to_string()))??;
+        let Plan { config, mut changes, policy, certificate, watch, settings, listeners } = plan;
+        self.kept.services.acceptor.replace(certificate);
+        let mut before = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        if *before != watch {
+            changes.add("certificate");
+        }
+        *before = watch;
+        drop(before);
+        self.queue.limit(&config.queue.options());
+        // First this: what is accepted by the new policy is delivered by the new settings.
+        self.dispatch.reload(settings);
+        self.listeners.reception().policy.store(Arc::new(policy));
+        self.listeners.replace(listeners);
+        self.listeners.serve();
+        self.config = config;
+        Ok(changes)
+    }
+
+    /// Loads the certificate if its files are others than before.
+    async fn look_at_certificate(&self) {
+        let watch = Arc::clone(&self.watch);
+        let looked =
+            spawn_blocking(move || watch.lock().unwrap_or_else(PoisonError::into_inner).changed());
+        match looked.await.ok().flatten() {
+            None => {}
+            Some(Ok(certificate)) => {
+                self.kept.services.acceptor.replace(certificate);
+                tracing::info!("the certificate has changed and was read again");
+            }
+            Some(Err(reason)) => {
+                tracing::warn!(reason, "the certificate cannot be used: the one before stays");
+            }
+        }
     }
 }
 

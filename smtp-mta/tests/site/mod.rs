@@ -46,7 +46,7 @@ impl Site {
         let mta = runtime.block_on(async { Mta::start(&config) }).unwrap();
         let address = mta.listening()[0].address;
         let control = mta.control();
-        let running = runtime.spawn(async { mta.run().await.unwrap() });
+        let running = runtime.spawn(async { mta.run().await });
         Self { folder, address, control, runtime, running }
     }
 
@@ -199,6 +199,20 @@ impl Client {
             if line.as_bytes().get(3) != Some(&b'-') {
                 assert!(line.starts_with(starts), "{line:?} does not start with {starts:?}");
                 return line;
+            }
+        }
+    }
+
+    /// The lines of the next reply.
+    pub(crate) fn lines(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        loop {
+            let mut line = String::new();
+            self.replies.read_line(&mut line).unwrap();
+            let is_last = line.as_bytes().get(3) != Some(&b'-');
+            lines.push(line);
+            if is_last {
+                return lines;
             }
         }
     }

@@ -9,6 +9,7 @@ use rustls::{
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
+    path::Path,
     sync::Arc,
 };
 
@@ -19,8 +20,17 @@ pub(crate) fn tls(
     stream: TcpStream,
 ) -> StreamOwned<ClientConnection, TcpStream> {
     let path = site.folder.path().join("tls").join(format!("{name}.crt"));
+    trusting(&path, name, stream)
+}
+
+/// A TLS stream to `name` that trusts only the certificate of the file.
+pub(crate) fn trusting(
+    certificate: &Path,
+    name: &str,
+    stream: TcpStream,
+) -> StreamOwned<ClientConnection, TcpStream> {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(path).unwrap()).unwrap();
+    roots.add(CertificateDer::from_pem_file(certificate).unwrap()).unwrap();
     let config = ClientConfig::builder_with_provider(aws_lc_rs::default_provider().into())
         .with_safe_default_protocol_versions()
         .unwrap()
