@@ -29,6 +29,7 @@ pub mod queue;
 pub mod retry;
 pub mod route;
 pub mod schedule;
+pub mod send;
 pub mod server;
 pub mod session;
 pub mod spool;

@@ -1,4 +1,4 @@
-//! The commands: `serve`, `check`, `user`, `demo`, `version`.
+//! The commands: `serve`, `check`, `user`, `send`, `demo`, `version`.
 
 #![forbid(unsafe_code)]
 
@@ -12,6 +12,7 @@ use smtp_mta::{
     config::{Config, loopback},
     demo::Demo,
     log,
+    send::SendCommand,
     server::{Mta, Passed, Refusal},
     tls,
     users::{UsersFile, command::UserCommand},
@@ -51,6 +52,7 @@ enum Command {
     /// Say who may log in
     #[command(subcommand)]
     User(UserCommand),
+    Send(Box<SendCommand>),
     /// Show the way of a message between two servers, on loopback, and end
     Demo(Demo),
     /// Print the version
@@ -63,6 +65,10 @@ fn main() -> ExitCode {
         None | Some(Command::Serve) => serve(&arguments),
         Some(Command::Check) => check(&arguments),
         Some(Command::User(command)) => user(&arguments, command),
+        Some(Command::Send(command)) => match send(&arguments, command) {
+            Ok(code) => return code,
+            Err(refusal) => Err(refusal),
+        },
         Some(Command::Demo(demo)) => runtime().and_then(|runtime| runtime.block_on(demo.run())),
         Some(Command::Version) => {
             print(&format!("smtp-mta {}\n", env!("CARGO_PKG_VERSION")));
@@ -108,6 +114,11 @@ fn user(arguments: &Arguments, command: &UserCommand) -> Result<(), Refusal> {
     let config = configure(arguments)?;
     print(&command.run(&UsersFile::new(&config.data_dir))?);
     Ok(())
+}
+
+fn send(arguments: &Arguments, command: &SendCommand) -> Result<ExitCode, Refusal> {
+    let config = configure(arguments)?;
+    runtime()?.block_on(command.run(&config))
 }
 
 fn serve(arguments: &Arc<Arguments>) -> Result<(), Refusal> {

@@ -151,7 +151,19 @@ pub struct Login {
 }
 
 /// How a connection is encrypted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Deserialize,
+    clap::ValueEnum,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Tls {
     /// By STARTTLS where it is offered, whatever the certificate (RFC 7435); else not at all.

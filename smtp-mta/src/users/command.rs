@@ -75,14 +75,22 @@ fn user_name(text: &str) -> Result<UserName, String> {
         .ok_or_else(|| format!("`{}` cannot be the name of a user", text.escape_debug()))
 }
 
+fn failed(error: io::Error) -> String {
+    format!("cannot read the password: {error}")
+}
+
 fn password() -> Result<String, String> {
-    let failed = |error: io::Error| format!("cannot read the password: {error}");
     if io::stdin().is_terminal() {
         let ask = |prompt| rpassword::prompt_password(prompt).map_err(failed);
         let first = ask("Password: ")?;
         let second = ask("The same again: ")?;
         return if first == second { Ok(first) } else { Err("the two differ".into()) };
     }
+    password_line()
+}
+
+/// The password on a line of standard input.
+pub(crate) fn password_line() -> Result<String, String> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line).map_err(failed)?;
     let line = line.strip_suffix('\n').unwrap_or(&line);
