@@ -14,6 +14,7 @@ use std::{
 /// lock         held while a server runs
 /// tmp/         what is arriving, or on its way into a mailbox
 /// queue/       what is not yet delivered
+/// control      the socket for `smtp-mta queue`, while a server runs
 /// mail/NAME/   the Maildir of a mailbox
 /// tls/         the certificate that the server made for itself
 /// users.toml   who may log in
@@ -32,15 +33,20 @@ impl DataDir {
     /// # Errors
     /// A plain sentence about why it cannot be used.
     pub fn open(path: &Path) -> Result<Self, String> {
-        Self::prepare(path).map_err(|error| {
-            let path = path.display();
-            match error.kind() {
-                io::ErrorKind::WouldBlock => {
-                    format!("another smtp-mta is using the data folder {path}")
-                }
-                _ => format!("cannot use the data folder {path}: {error}"),
-            }
-        })
+        Self::try_open(path)?
+            .ok_or_else(|| format!("another smtp-mta is using the data folder {}", path.display()))
+    }
+
+    /// The same; `None` if another process has it.
+    ///
+    /// # Errors
+    /// A plain sentence about why it cannot be used.
+    pub fn try_open(path: &Path) -> Result<Option<Self>, String> {
+        match Self::prepare(path) {
+            Ok(data) => Ok(Some(data)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(format!("cannot use the data folder {}: {error}", path.display())),
+        }
     }
 
     fn prepare(path: &Path) -> io::Result<Self> {
@@ -64,6 +70,11 @@ impl DataDir {
         }
         sync_directory(path)?;
         Ok(Self { path: path.into(), _lock: lock })
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Where messages are while they arrive.

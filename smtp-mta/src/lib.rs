@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod control;
 pub mod data_dir;
 pub mod deliver;
 pub mod demo;

@@ -1,4 +1,4 @@
-//! The commands: `serve`, `check`, `user`, `send`, `demo`, `version`.
+//! The commands: `serve`, `check`, `user`, `queue`, `send`, `demo`, `version`.
 
 #![forbid(unsafe_code)]
 
@@ -9,7 +9,8 @@ use clap::{Parser, Subcommand};
 use sd_notify::NotifyState;
 use signals::Signals;
 use smtp_mta::{
-    config::{Config, loopback},
+    config::{Config, Log, LogLevel, loopback},
+    control::command::QueueCommand,
     demo::Demo,
     log,
     send::SendCommand,
@@ -52,6 +53,9 @@ enum Command {
     /// Say who may log in
     #[command(subcommand)]
     User(UserCommand),
+    /// Look at the messages that wait, and hold, release, retry or delete them
+    #[command(subcommand)]
+    Queue(QueueCommand),
     Send(Box<SendCommand>),
     /// Show the way of a message between two servers, on loopback, and end
     Demo(Demo),
@@ -61,22 +65,23 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arc::new(Arguments::parse());
+    let success = |()| ExitCode::SUCCESS;
     let done = match &arguments.command {
-        None | Some(Command::Serve) => serve(&arguments),
-        Some(Command::Check) => check(&arguments),
-        Some(Command::User(command)) => user(&arguments, command),
-        Some(Command::Send(command)) => match send(&arguments, command) {
-            Ok(code) => return code,
-            Err(refusal) => Err(refusal),
-        },
-        Some(Command::Demo(demo)) => runtime().and_then(|runtime| runtime.block_on(demo.run())),
+        None | Some(Command::Serve) => serve(&arguments).map(success),
+        Some(Command::Check) => check(&arguments).map(success),
+        Some(Command::User(command)) => user(&arguments, command).map(success),
+        Some(Command::Queue(command)) => queue(&arguments, command),
+        Some(Command::Send(command)) => send(&arguments, command),
+        Some(Command::Demo(demo)) => {
+            runtime().and_then(|runtime| runtime.block_on(demo.run())).map(success)
+        }
         Some(Command::Version) => {
             print(&format!("smtp-mta {}\n", env!("CARGO_PKG_VERSION")));
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(refusal) => {
             // If the error output is closed, there is nobody to tell.
             let _ = writeln!(io::stderr(), "smtp-mta: {refusal}");
@@ -114,6 +119,12 @@ fn user(arguments: &Arguments, command: &UserCommand) -> Result<(), Refusal> {
     let config = configure(arguments)?;
     print(&command.run(&UsersFile::new(&config.data_dir))?);
     Ok(())
+}
+
+fn queue(arguments: &Arguments, command: &QueueCommand) -> Result<ExitCode, Refusal> {
+    let config = configure(arguments)?;
+    log::install(Log { level: LogLevel::Warn, ..config.log });
+    Ok(command.run(&config.data_dir, config.queue.options())?)
 }
 
 fn send(arguments: &Arguments, command: &SendCommand) -> Result<ExitCode, Refusal> {

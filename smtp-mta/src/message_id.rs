@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    str::FromStr,
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -64,6 +65,19 @@ impl fmt::Display for MessageId {
             text.push(char::from(DIGITS[(number >> (5 * place)) as usize & 31]));
         }
         f.pad(&text)
+    }
+}
+
+/// Not the name of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the name of a message: those have {} letters and digits", MessageId::LEN)]
+pub struct NoMessageId;
+
+impl FromStr for MessageId {
+    type Err = NoMessageId;
+
+    fn from_str(text: &str) -> Result<Self, NoMessageId> {
+        Self::parse(text).ok_or(NoMessageId)
     }
 }
 

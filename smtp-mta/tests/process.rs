@@ -3,58 +3,21 @@
 
 mod site;
 
-use rustix::process::{Pid, Signal, kill_process};
-use site::{Client, eventually, files, without_trace};
+use rustix::process::Signal;
+use site::{
+    Client, eventually, files,
+    program::{Server, output},
+    without_trace,
+};
 use std::{
     collections::HashSet,
     fs,
     io::{self, BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
-    path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, Output, Stdio},
+    path::PathBuf,
     sync::mpsc::{self, Sender},
     thread,
 };
-
-fn program(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_smtp-mta"));
-    command.args(arguments);
-    command
-}
-
-fn output(arguments: &[&str]) -> Output {
-    program(arguments).output().unwrap()
-}
-
-/// A server in a process of its own, killed at the end of the test.
-struct Server {
-    child: Child,
-    out: BufReader<ChildStdout>,
-    address: SocketAddr,
-}
-
-impl Server {
-    fn start(data: &Path) -> Self {
-        let mut command = program(&["--port", "0", "--data", data.to_str().unwrap()]);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        out.read_line(&mut line).unwrap();
-        let address = line.strip_prefix("listening on ").unwrap().split(' ').next().unwrap();
-        Self { address: address.parse().unwrap(), child, out }
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 #[test]
 fn without_arguments_mail_for_you_at_localhost_is_received() {

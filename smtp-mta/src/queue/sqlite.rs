@@ -217,6 +217,19 @@ impl SqliteQueue {
         self.ask(move |db, _| reader::find(db, &filter, after, limit)).await
     }
 
+    /// The names of the messages that `filter` means, as by [`find`](Self::find).
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn names(
+        &self,
+        filter: Filter,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> Result<Vec<MessageId>, QueueError> {
+        self.ask(move |db, _| reader::messages(db, &filter, after, limit)).await
+    }
+
     /// Holds those that are waiting. An attempt under way is not stopped. Gives how many
     /// recipients it was.
     ///

@@ -2,7 +2,8 @@
 
 use std::{
     fmt,
-    ops::Add,
+    ops::{Add, Sub},
+    str::FromStr,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -44,6 +45,16 @@ impl Add<Duration> for Timestamp {
     }
 }
 
+impl Sub<Duration> for Timestamp {
+    type Output = Self;
+
+    /// Ends at the first moment there is.
+    fn sub(self, duration: Duration) -> Self {
+        let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(micros))
+    }
+}
+
 /// As RFC 3339 has it, in UTC: `2026-11-22T02:38:35.25Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,6 +62,18 @@ impl fmt::Display for Timestamp {
             Ok(time) => time.fmt(f),
             // Further off than year 9999.
             Err(_) => self.0.fmt(f),
+        }
+    }
+}
+
+/// Reads what [`Display`](fmt::Display) writes.
+impl FromStr for Timestamp {
+    type Err = jiff::Error;
+
+    fn from_str(text: &str) -> Result<Self, jiff::Error> {
+        match text.parse() {
+            Ok(micros) => Ok(Self(micros)),
+            Err(_) => text.parse::<jiff::Timestamp>().map(|time| Self(time.as_microsecond())),
         }
     }
 }
@@ -63,7 +86,10 @@ mod tests {
     fn a_moment_is_written_as_a_person_reads_it() {
         let moment = Timestamp::from_micros(1_795_315_115_250_000);
         assert_eq!(moment.to_string(), "2026-11-22T02:38:35.25Z");
-        assert_eq!(Timestamp::from_micros(i64::MAX).to_string(), i64::MAX.to_string());
+        assert_eq!(moment.to_string().parse::<Timestamp>().unwrap(), moment);
+        let last = Timestamp::from_micros(i64::MAX);
+        assert_eq!(last.to_string(), i64::MAX.to_string());
+        assert_eq!(last.to_string().parse::<Timestamp>().unwrap(), last);
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub use reload::Changes;
 
 use crate::{
     config::{Config, Listener},
+    control::{Handler, Service as ControlService},
     data_dir::DataDir,
     deliver::{Dispatch, Dispatcher, Intake},
     maildir::{Maildirs, remove_abandoned},
@@ -60,6 +61,7 @@ pub struct Mta {
     dispatcher: Dispatcher,
     control: Control,
     current: Current,
+    socket: ControlService,
 }
 
 /// What a server goes on by, and what can change it.
@@ -120,6 +122,8 @@ impl Mta {
         let (sender, reloads) = mpsc::channel(1);
         let control = Control { stop: Stop::new(), reloads: sender, queue: queue.clone() };
         let listening = listeners.listening();
+        let handler = Handler { queue: queue.clone(), dispatch: Some(dispatch.clone()) };
+        let socket = ControlService::start(&kept.data, handler)?;
         let current = Current {
             config: config.clone(),
             kept: Arc::new(kept),
@@ -129,7 +133,7 @@ impl Mta {
             queue,
             reloads,
         };
-        Ok(Self { listening, dispatcher, control, current })
+        Ok(Self { listening, dispatcher, control, current, socket })
     }
 
     /// Where it listens, with the ports that the kernel chose.
@@ -146,7 +150,7 @@ impl Mta {
     /// have ended, for which there are 25 and 20 seconds, and the queue is closed: 30 seconds at
     /// most. What is cut is tried again, by the peer or at the next start.
     pub async fn run(self) {
-        let Self { dispatcher, control: Control { stop, .. }, mut current, .. } = self;
+        let Self { dispatcher, control: Control { stop, .. }, mut current, socket, .. } = self;
         let mut deliveries = JoinSet::new();
         deliveries.spawn(deliver(dispatcher, stop.clone()));
         current.listeners.serve();
@@ -157,6 +161,7 @@ impl Mta {
         let Current { listeners, queue, kept, .. } = current;
         listeners.close().await;
         while deliveries.join_next().await.is_some() {}
+        drop(socket);
         // It was open until now, and what it has answered is on the disk in any case.
         drop(timeout(CLOSE, queue.close()).await);
         drop(kept);
