@@ -159,6 +159,7 @@ impl Mta {
             () = current.attend() => {}
         }
         let Current { listeners, queue, kept, .. } = current;
+        kept.services.users.stop();
         listeners.close().await;
         while deliveries.join_next().await.is_some() {}
         drop(socket);

@@ -17,7 +17,7 @@ pub use file::{UserName, UsersFile};
 use file::{Record, Stamp};
 use hashing::Hashing;
 use smtp_driver::{
-    Peer,
+    Peer, Stop,
     sasl::{Answer, Checked, Credentials, Identity, ScramKeys},
 };
 use smtp_proto::Secret;
@@ -26,10 +26,10 @@ use std::{
     net::IpAddr,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 use throttle::Throttle;
-use tokio::task::spawn_blocking;
+use tokio::{task::spawn_blocking, time::timeout};
 
 /// The users of a server that runs. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -41,6 +41,7 @@ struct Inner {
     read: Mutex<Read>,
     hashing: Hashing,
     throttle: Mutex<Throttle>,
+    stop: Stop,
 }
 
 /// The file as it was read last.
@@ -63,6 +64,7 @@ impl Users {
             read: Mutex::new(Read { stamp, table: Arc::new(table) }),
             hashing: Hashing::default(),
             throttle: Mutex::default(),
+            stop: Stop::new(),
         })))
     }
 
@@ -74,13 +76,19 @@ impl Users {
         self.0.table().map(drop)
     }
 
+    /// The server stops: who waits for a turn has none any more.
+    pub fn stop(&self) {
+        self.0.stop.stop();
+    }
+
     /// Waits until it is the turn of a peer that has guessed; false if it has no turn soon.
     async fn turn(&self, peer: &Peer, name: Option<&UserName>) -> bool {
         let wait = lock(&self.0.throttle).turn(address(peer), name, Instant::now());
-        if let Some(wait) = wait.filter(|wait| !wait.is_zero()) {
-            tokio::time::sleep(wait).await;
+        match wait {
+            None => false,
+            Some(Duration::ZERO) => true,
+            Some(wait) => timeout(wait, self.0.stop.given()).await.is_err(),
         }
-        wait.is_some()
     }
 
     /// The line about a login, and the count of failures. A name that is not `known` to be a user's

@@ -89,6 +89,23 @@ fn salts_of_users_who_are_not_there_outlive_a_restart() {
     });
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_turn_has_none_when_the_server_stops() {
+    let (_folder, users) = with_ada();
+    let peer = Peer { remote: Some("192.0.2.1:9".parse().unwrap()), local: None };
+    for _ in 0..7 {
+        lock(&users.0.throttle).failed(address(&peer), None, Instant::now());
+    }
+    let since = tokio::time::Instant::now();
+    let stopping = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        users.stop();
+    };
+    let ada = identity("ada", "");
+    let (checked, ()) = tokio::join!(users.check(&peer, &ada, "pa ss"), stopping);
+    assert_eq!((checked, since.elapsed().as_secs()), (Checked::Unavailable, 3));
+}
+
 #[test]
 fn proofs_and_passwords_that_are_wrong_count_for_the_one_they_are_for() {
     let (_folder, users) = with_ada();
