@@ -35,7 +35,7 @@ fn without_arguments_mail_for_you_at_localhost_is_received() {
 }
 
 #[test]
-fn a_hangup_reads_the_certificate_again_and_nothing_ends() {
+fn a_hangup_ends_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Server::start(folder.path());
     let mut client = Client::greeted(server.address);
