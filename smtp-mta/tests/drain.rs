@@ -9,14 +9,14 @@ use std::{net::SocketAddr, path::Path, sync::mpsc, time::Duration};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpStream, UnixStream},
     sync::oneshot,
     task::{JoinHandle, spawn_blocking},
     time::Instant,
 };
 
 struct Server {
-    _folder: TempDir,
+    folder: TempDir,
     addresses: Vec<SocketAddr>,
     control: Control,
     running: JoinHandle<()>,
@@ -30,7 +30,7 @@ impl Server {
         let mta = Mta::start(&config).unwrap();
         let addresses = mta.listening().iter().map(|listener| listener.address).collect();
         let (control, running) = (mta.control(), tokio::spawn(mta.run()));
-        Self { _folder: folder, addresses, control, running }
+        Self { folder, addresses, control, running }
     }
 
     /// Stops it; gives how long it took to end.
@@ -102,6 +102,16 @@ async fn an_idle_session_is_told_and_the_server_ends_at_once() {
     let told = tokio::spawn(client.rest());
     assert!(server.ends().await < Duration::from_secs(10));
     assert!(told.await.unwrap().starts_with("421 "));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_says_nothing_does_not_keep_the_server() {
+    let server = Server::start(SERVER);
+    let path = server.folder.path().join("control");
+    let mut command = UnixStream::connect(path).await.unwrap();
+    assert!(server.ends().await < Duration::from_secs(10));
+    let mut rest = Vec::new();
+    command.read_to_end(&mut rest).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
