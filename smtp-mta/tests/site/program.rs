@@ -8,9 +8,12 @@ use std::{
     process::{Child, ChildStdout, Command, Output, Stdio},
 };
 
+/// Where it is.
+pub(crate) const PATH: &str = env!("CARGO_BIN_EXE_smtp-mta");
+
 /// The program with these arguments.
 pub(crate) fn program(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_smtp-mta"));
+    let mut command = Command::new(PATH);
     command.args(arguments);
     command
 }

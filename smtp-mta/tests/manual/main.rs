@@ -1,0 +1,10 @@
+//! The examples of the manual, run.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod console;
+#[allow(dead_code, reason = "each test file uses a part of it")]
+#[path = "../relay/far.rs"]
+mod far;
+mod queue;
+#[path = "../site/mod.rs"]
+mod site;
