@@ -50,7 +50,7 @@ pub(crate) async fn log_in<S: Stream, R: Runtime>(
                     if let Err(misuse) = conn.link.machine().cancel() {
                         return Err(conn.misused(Stage::Auth, misuse));
                     }
-                    conn.policy.watch(Said::Client(format_args!("*")));
+                    conn.show(Said::Client(format_args!("*")));
                     let reply = conn.reply_to(id, Stage::Auth).await?;
                     return Err(match wrong {
                         // The server's own words say more.
@@ -101,8 +101,8 @@ fn begin<S: Stream, R: Runtime>(
     let octets = initial.as_ref().map(|initial| initial.expose().as_slice());
     match conn.link.machine().auth(mechanism, octets) {
         Ok(id) => {
-            let hidden = if octets.is_some() { " [secret]" } else { "" };
-            conn.policy.watch(Said::Client(format_args!("AUTH {mechanism}{hidden}")));
+            let hidden = if octets.is_some() { " ***" } else { "" };
+            conn.show(Said::Client(format_args!("AUTH {mechanism}{hidden}")));
             Ok((id, exchange))
         }
         Err(Misuse::LineTooLong) => {
@@ -128,7 +128,7 @@ fn respond<S: Stream, R: Runtime>(
         Err(wrong) => return Ok(Err(wrong)),
     };
     match conn.link.machine().respond(response.expose()) {
-        Ok(()) => conn.policy.watch(Said::Client(format_args!("[secret]"))),
+        Ok(()) => conn.show(Said::Client(format_args!("***"))),
         Err(misuse) => return Err(conn.misused(Stage::Auth, misuse)),
     }
     Ok(Ok(()))

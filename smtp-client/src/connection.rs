@@ -6,7 +6,7 @@ use crate::{
     envelope::Envelope,
     opening,
     outcome::{Cause, Failure, Report, Stage},
-    policy::{Policy, Said},
+    policy::{Policy, Said, Watch},
 };
 use smtp_driver::{
     Runtime, Stream,
@@ -50,6 +50,8 @@ use std::{
 pub struct Connection<S, R: Runtime> {
     pub(crate) link: ClientLink<S, R>,
     pub(crate) policy: Arc<Policy>,
+    /// Is shown what is said for the message that is on its way, beside the policy's.
+    pub(crate) watch: Option<Watch>,
     pub(crate) host: Arc<str>,
     pub(crate) tls: Option<ClientTlsInfo>,
     pub(crate) mechanism: Option<Mechanism<'static>>,
@@ -77,14 +79,20 @@ impl<S: Stream, R: Runtime> Connection<S, R> {
         host: impl Into<Arc<str>>,
         policy: Arc<Policy>,
     ) -> Result<Self, Failure> {
-        opening::open(stream, runtime, host.into(), policy).await
+        opening::open(stream, runtime, host.into(), policy, None).await
     }
 
-    pub(crate) fn new(link: ClientLink<S, R>, host: Arc<str>, policy: Arc<Policy>) -> Self {
+    pub(crate) fn new(
+        link: ClientLink<S, R>,
+        host: Arc<str>,
+        policy: Arc<Policy>,
+        watch: Option<Watch>,
+    ) -> Self {
         let (tls, mechanism) = (None, None);
         Self {
             link,
             policy,
+            watch,
             host,
             tls,
             mechanism,
@@ -176,7 +184,7 @@ impl<S: Stream, R: Runtime> Connection<S, R> {
         match self.link.poll_parked(&mut cx) {
             Poll::Pending => Ok(()),
             Poll::Ready(Ok(Next::Event(ClientEvent::Unsolicited(reply)))) => {
-                self.policy.watch(Said::Server(stage, &reply));
+                self.show(Said::Server(stage, &reply));
                 Err(self.unasked(stage, reply).for_others())
             }
             Poll::Ready(Ok(Next::Closed(why))) => Err(self.closed(stage, why)),
@@ -232,6 +240,19 @@ impl<S: Stream, R: Runtime> Connection<S, R> {
         !self.exhausted && most.is_none_or(|most| self.transactions < most)
     }
 
+    pub(crate) fn show(&self, said: Said<'_>) {
+        show(&self.policy, self.watch.as_ref(), said);
+    }
+
+    pub(crate) fn is_encrypted(&mut self, tls: ClientTlsInfo) {
+        self.show(Said::Tls(&tls));
+        self.tls = Some(tls);
+    }
+
+    pub(crate) fn is_watched(&self) -> bool {
+        self.policy.watch.is_some() || self.watch.is_some()
+    }
+
     /// Gives a command to the machine, and shows it.
     pub(crate) fn give(
         &mut self,
@@ -240,7 +261,7 @@ impl<S: Stream, R: Runtime> Connection<S, R> {
         text: fmt::Arguments<'_>,
     ) -> Result<CommandId, Failure> {
         let id = command(self).map_err(|misuse| self.misused(stage, misuse))?;
-        self.policy.watch(Said::Client(text));
+        self.show(Said::Client(text));
         Ok(id)
     }
 
@@ -257,7 +278,7 @@ impl<S: Stream, R: Runtime> Connection<S, R> {
             | ClientEvent::Unsolicited(reply),
         ) = &next
         {
-            self.policy.watch(Said::Server(stage, reply));
+            self.show(Said::Server(stage, reply));
         }
         Ok(next)
     }
@@ -352,6 +373,11 @@ impl<S: Stream, R: Runtime> Connection<S, R> {
         let text = "the server takes no more transactions on this connection";
         self.local(Stage::Prepare, Cause::Limit, EnhancedCode::transient(5, 3), text)
     }
+}
+
+/// Shows it to who watches all connections of the policy, and this one.
+pub(crate) fn show(policy: &Policy, watch: Option<&Watch>, said: Said<'_>) {
+    policy.watch.iter().chain(watch).for_each(|watch| watch.show(said));
 }
 
 /// The link failed.

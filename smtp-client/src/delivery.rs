@@ -6,7 +6,7 @@ use crate::{
     envelope::Envelope,
     mx,
     outcome::{Cause, Failure, Outcome, Stage},
-    policy::EightBit,
+    policy::{EightBit, Said},
     seven_bit::{self, Obstacle},
     transaction::{self, Transaction},
 };
@@ -18,7 +18,10 @@ use smtp_proto::{
     ext::BodyType,
     wire::{ForwardPath, Host, Mail, Mailbox, Rcpt, ReversePath},
 };
-use std::collections::{HashSet, VecDeque};
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+};
 
 /// A recipient of the envelope, as this server is told of it.
 pub(crate) struct Addressee {
@@ -39,7 +42,25 @@ pub(crate) async fn deliver<S: Stream, R: Runtime, B: Body>(
         Err(failure) => failure,
     };
     let outcome = |outcome: Option<Outcome>| outcome.unwrap_or_else(|| rest.clone().into());
-    outcomes.into_iter().map(outcome).collect()
+    let outcomes: Vec<_> = outcomes.into_iter().map(outcome).collect();
+    if conn.is_watched() {
+        show_failures(conn, &outcomes);
+    }
+    outcomes
+}
+
+/// Shows what the server has not said, once where it is the same for several.
+fn show_failures<S: Stream, R: Runtime>(conn: &Connection<S, R>, outcomes: &[Outcome]) {
+    let ours = outcomes.iter().filter(|outcome| outcome.cause != Cause::Server);
+    let mut before: Option<&Outcome> = None;
+    for outcome in ours {
+        if before.is_none_or(|before| !Arc::ptr_eq(&before.reply, &outcome.reply)) {
+            let Outcome { stage, cause, ref reply, ref host, .. } = *outcome;
+            let failure = Failure { stage, reply: reply.clone(), cause, host: host.clone() };
+            conn.show(Said::Failure(&failure));
+        }
+        before = Some(outcome);
+    }
 }
 
 /// Runs transactions until every recipient has an outcome; the failure is that of those who have

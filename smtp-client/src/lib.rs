@@ -20,6 +20,7 @@ pub mod resolve;
 pub mod runtime;
 pub mod seven_bit;
 mod transaction;
+mod transcript;
 
 pub use body::{Body, Chunk, IntoBody, Octets};
 pub use connect::{Connect, Endpoint};
@@ -34,3 +35,4 @@ pub use pool::{Destination, Lent, Pool, PoolConfig};
 pub use smtp_driver as driver;
 /// The machine, and the words of the protocol.
 pub use smtp_proto as proto;
+pub use transcript::Transcript;

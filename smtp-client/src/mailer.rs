@@ -6,7 +6,7 @@ use crate::{
     envelope::Envelope,
     mx::{NextHop, NoRoute, Routing},
     outcome::{Cause, Failure, Outcome, Stage, Status},
-    policy::Policy,
+    policy::{Policy, Said, Watch},
     pool::{Destination, Lent, Pool},
     resolve::{Mx, ResolveError, Resolver},
 };
@@ -185,8 +185,30 @@ impl<R: Connect, P: Policies, V: Resolver> Mailer<R, P, V> {
     /// If the future is dropped, no server has a part of a message; what it has whole it keeps.
     #[must_use = "it tells of each recipient what became of it"]
     pub async fn send(&self, envelope: &Envelope, body: impl IntoBody) -> Vec<Delivery> {
+        self.send_by(envelope, body, None).await
+    }
+
+    /// [Sends](Self::send) a message, of which `watch` is shown all that is said for it, by each
+    /// host that is asked: by the watch of a [`Transcript`](crate::Transcript), in words.
+    #[must_use = "it tells of each recipient what became of it"]
+    pub async fn send_watched(
+        &self,
+        envelope: &Envelope,
+        body: impl IntoBody,
+        watch: &Watch,
+    ) -> Vec<Delivery> {
+        self.send_by(envelope, body, Some(watch)).await
+    }
+
+    async fn send_by(
+        &self,
+        envelope: &Envelope,
+        body: impl IntoBody,
+        watch: Option<&Watch>,
+    ) -> Vec<Delivery> {
         let mut mailing = Mailing {
             envelope,
+            watch,
             body: body.into_body(),
             waiting: Vec::new(),
             deliveries: vec![None; envelope.recipients().len()],
@@ -195,7 +217,7 @@ impl<R: Connect, P: Policies, V: Resolver> Mailer<R, P, V> {
             mailing.waiting = places;
             match self.hops(domain).await {
                 Ok(hops) => self.send_group(domain, &hops, &mut mailing).await,
-                Err(failure) => mailing.note(&failure, None),
+                Err(failure) => mailing.is_barred(&failure),
             }
         }
         mailing.deliveries.into_iter().map(|it| it.unwrap_or_else(Delivery::untried)).collect()
@@ -269,7 +291,7 @@ impl<R: Connect, P: Policies, V: Resolver> Mailer<R, P, V> {
             let policy = match self.policies.policy(domain, hop).await {
                 Ok(policy) => policy,
                 Err(failure) => {
-                    mailing.note(&failure, None);
+                    mailing.is_barred(&failure);
                     continue;
                 }
             };
@@ -279,7 +301,7 @@ impl<R: Connect, P: Policies, V: Resolver> Mailer<R, P, V> {
                 policy: policy.clone(),
             };
             let mut destinations: Vec<_> = hop.endpoints.iter().map(destination).collect();
-            let waits = |(at, to)| Some((at, self.pool.lend_idle(to)?));
+            let waits = |(at, to)| Some((at, self.pool.lend_idle_watched(to, mailing.watch)?));
             let mut kept = None;
             if let Some((at, lent)) = destinations.iter().enumerate().find_map(waits) {
                 destinations[..=at].rotate_right(1);
@@ -289,7 +311,7 @@ impl<R: Connect, P: Policies, V: Resolver> Mailer<R, P, V> {
                 loop {
                     let lent = match kept.take() {
                         Some(lent) => Ok(lent),
-                        None => self.pool.lend(to).await,
+                        None => self.pool.lend_watched(to, mailing.watch).await,
                     };
                     let then = match lent {
                         Ok(lent) => mailing.over(lent, &to.endpoint).await,
@@ -325,6 +347,7 @@ fn endpoints(addresses: &[IpAddr], port: u16) -> Vec<Endpoint> {
 /// A message on its way.
 struct Mailing<'e, B> {
     envelope: &'e Envelope,
+    watch: Option<&'e Watch>,
     body: B,
     /// The places of the recipients that nothing is decided about, among those that go together.
     waiting: Vec<usize>,
@@ -392,6 +415,14 @@ impl<B: Body> Mailing<'_, B> {
             true => Then::Done,
             false => Then::Next,
         }
+    }
+
+    /// No host can be asked, because of `failure`.
+    fn is_barred(&mut self, failure: &Failure) {
+        if let Some(watch) = self.watch {
+            watch.show(Said::Failure(failure));
+        }
+        self.note(failure, None);
     }
 
     /// Those who wait have met with `failure`. One for good is not the last word of a domain that

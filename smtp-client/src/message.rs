@@ -29,7 +29,7 @@ pub(crate) async fn send_data<S: Stream, R: Runtime, B: Body>(
     while !transaction.is_over() {
         match conn.link.machine().data() {
             Ok(id) => {
-                conn.policy.watch(Said::Client(format_args!("DATA")));
+                conn.show(Said::Client(format_args!("DATA")));
                 transaction.open.push_back((id, Command::Data));
                 break;
             }
@@ -48,7 +48,7 @@ pub(crate) async fn send_data<S: Stream, R: Runtime, B: Body>(
     transaction.stage = Stage::Data;
     loop {
         let Chunk { octets, last } = source.chunk();
-        conn.policy.watch(Said::Body(octets.len() as u64));
+        conn.show(Said::Body(octets.len() as u64));
         if last {
             transaction.handed_over = true;
             let written = conn.link.end_body(octets).await;
@@ -141,8 +141,8 @@ async fn send_chunk<S: Stream, R: Runtime>(
     let id = written_or(conn, transaction, begun).await?;
     let size = pieces.iter().map(|piece| piece.len() as u64).sum();
     let end = if ends { " LAST" } else { "" };
-    conn.policy.watch(Said::Client(format_args!("BDAT {size}{end}")));
-    conn.policy.watch(Said::Body(size));
+    conn.show(Said::Client(format_args!("BDAT {size}{end}")));
+    conn.show(Said::Body(size));
     let command = if ends { Command::End } else { Command::Chunk };
     // It may be refused before its octets have left.
     transaction.open.push_back((id, command));

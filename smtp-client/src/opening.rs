@@ -2,9 +2,9 @@
 
 use crate::{
     auth,
-    connection::{Connection, broken},
+    connection::{Connection, broken, show},
     outcome::{Cause, Failure, Stage},
-    policy::{Policy, Tls},
+    policy::{Policy, Said, Tls, Watch},
 };
 use smtp_driver::{
     Runtime, Stream,
@@ -25,25 +25,34 @@ pub(crate) async fn open<S: Stream, R: Runtime>(
     runtime: R,
     host: Arc<str>,
     policy: Arc<Policy>,
+    watch: Option<Watch>,
 ) -> Result<Connection<S, R>, Failure> {
+    let failed = |stage, error| {
+        let failure = broken(stage, error, &host);
+        show(&policy, watch.as_ref(), Said::Failure(&failure));
+        failure
+    };
     let (machine, buffers) = (policy.machine.clone(), policy.buffers.clone());
     let mut connection = match &policy.tls {
         Tls::Implicit(connector) => {
             let begun = ClientLink::over_tls(stream, runtime, machine, buffers, connector).await;
-            let (link, tls) = begun.map_err(|error| broken(Stage::Tls, error, &host))?;
-            let mut connection = Connection::new(link, host, policy);
-            connection.tls = Some(tls);
+            let (link, tls) = begun.map_err(|error| failed(Stage::Tls, error))?;
+            let mut connection = Connection::new(link, host, policy, watch);
+            connection.is_encrypted(tls);
             connection
         }
         _ => {
             let link = ClientLink::new(stream, runtime, machine, buffers)
-                .map_err(|error| broken(Stage::Connect, error.into(), &host))?;
-            Connection::new(link, host, policy)
+                .map_err(|error| failed(Stage::Connect, error.into()))?;
+            Connection::new(link, host, policy, watch)
         }
     };
     match introduce(&mut connection).await {
         Ok(()) => Ok(connection),
         Err(failure) => {
+            if failure.cause != Cause::Server {
+                connection.show(Said::Failure(&failure));
+            }
             connection.quit().await;
             Err(failure)
         }
@@ -132,7 +141,8 @@ async fn start_tls<S: Stream, R: Runtime>(
         }
     }
     let done = conn.link.handshake(connector).await;
-    conn.tls = Some(done.map_err(|error| conn.broken(Stage::Tls, error))?);
+    let tls = done.map_err(|error| conn.broken(Stage::Tls, error))?;
+    conn.is_encrypted(tls);
     // What was offered in clear is forgotten (§4.2).
     hello(conn).await
 }

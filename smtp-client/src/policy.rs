@@ -1,7 +1,14 @@
 //! What is asked of a destination, and what it is told.
 
-use crate::outcome::Stage;
-use smtp_driver::{Pool, sasl::Login, tls::Connector};
+use crate::{
+    connect::Endpoint,
+    outcome::{Failure, Stage},
+};
+use smtp_driver::{
+    Pool,
+    sasl::Login,
+    tls::{ClientTlsInfo, Connector},
+};
 use smtp_proto::{
     body::Framing,
     client::ClientConfig,
@@ -33,7 +40,7 @@ pub struct Policy {
     pub machine: Arc<ClientConfig>,
     /// Receive buffers, shared by all connections that are given the same pool.
     pub buffers: Pool,
-    /// Is shown what is said.
+    /// Is shown what is said on all connections.
     pub watch: Option<Watch>,
 }
 
@@ -52,12 +59,6 @@ impl Policy {
             machine: Arc::new(ClientConfig::default()),
             buffers: Pool::default(),
             watch: None,
-        }
-    }
-
-    pub(crate) fn watch(&self, said: Said<'_>) {
-        if let Some(watch) = &self.watch {
-            (watch.0)(said);
         }
     }
 }
@@ -103,6 +104,10 @@ impl Watch {
     pub fn new(watch: impl Fn(Said<'_>) + Send + Sync + 'static) -> Self {
         Self(Arc::new(watch))
     }
+
+    pub(crate) fn show(&self, said: Said<'_>) {
+        (self.0)(said);
+    }
 }
 
 impl fmt::Debug for Watch {
@@ -111,7 +116,7 @@ impl fmt::Debug for Watch {
     }
 }
 
-/// Something that was said.
+/// Something that was said, or that happened.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Said<'s> {
@@ -121,4 +126,19 @@ pub enum Said<'s> {
     Body(u64),
     /// A reply, and what it is about.
     Server(Stage, &'s Reply<'s>),
+    /// A connection that is used from here on, or will be if it can be made. Only who takes
+    /// connections from a pool is shown this.
+    #[non_exhaustive]
+    Connection {
+        /// What the server is called.
+        host: &'s str,
+        /// Where it listens.
+        endpoint: &'s Endpoint,
+        /// It was open already.
+        kept: bool,
+    },
+    /// The connection is encrypted from here on.
+    Tls(&'s ClientTlsInfo),
+    /// Something did not work, and no reply says so.
+    Failure(&'s Failure),
 }

@@ -1,28 +1,31 @@
 //! Connections that are kept for the next message.
 
 mod destination;
+mod farewell;
 mod place;
 mod turns;
 
 use crate::{
     body::{Body, IntoBody},
     connect::Connect,
-    connection::Connection,
+    connection::{Connection, show},
     envelope::Envelope,
+    opening,
     outcome::{Cause, Failure, Outcome, Report, Stage},
-    policy::{Policy, Tls},
+    policy::{Policy, Said, Tls, Watch},
 };
 pub use destination::Destination;
+use farewell::Farewell;
 use place::Place;
 use smtp_driver::Timer;
 use smtp_proto::{EnhancedCode, Instant};
 use std::{
     collections::{HashMap, VecDeque},
     fmt,
-    future::{Future, poll_fn},
+    future::poll_fn,
     io, mem,
     ops::{Deref, DerefMut},
-    pin::{Pin, pin},
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Poll, Waker},
     time::Duration,
@@ -110,8 +113,6 @@ struct Idle<R: Connect> {
     until: Instant,
 }
 
-type Farewell = Pin<Box<dyn Future<Output = ()> + Send>>;
-
 impl<R: Connect> Pool<R> {
     /// A pool without connections.
     #[must_use]
@@ -137,12 +138,21 @@ impl<R: Connect> Pool<R> {
     /// # Errors
     /// [`Failure`], if there was none and none could be opened.
     pub async fn lend(&self, to: &Destination) -> Result<Lent<R>, Failure> {
+        self.lend_watched(to, None).await
+    }
+
+    /// The same, of which `watch` is shown what is said until the connection is given back.
+    pub(crate) async fn lend_watched(
+        &self,
+        to: &Destination,
+        watch: Option<&Watch>,
+    ) -> Result<Lent<R>, Failure> {
         let lending = async {
             let place = Place::wait_for(&self.shared, to).await?;
             match self.shared.take_idle(to) {
-                Some(connection) => Ok(Lent { connection, waited: true, place }),
+                Some(connection) => Ok(Lent::kept(connection, place, watch)),
                 None => {
-                    let connection = self.shared.open(to).await?;
+                    let connection = self.shared.open(to, watch).await?;
                     Ok(Lent { connection, waited: false, place })
                 }
             }
@@ -153,9 +163,17 @@ impl<R: Connect> Pool<R> {
     /// Lends a connection to `to` if one waits.
     #[must_use]
     pub fn lend_idle(&self, to: &Destination) -> Option<Lent<R>> {
+        self.lend_idle_watched(to, None)
+    }
+
+    pub(crate) fn lend_idle_watched(
+        &self,
+        to: &Destination,
+        watch: Option<&Watch>,
+    ) -> Option<Lent<R>> {
         let place = Place::take_for_idle(&self.shared, to)?;
         let connection = self.shared.take_idle(to)?;
-        Some(Lent { connection, waited: true, place })
+        Some(Lent::kept(connection, place, watch))
     }
 
     /// Sends a message over a connection to `to`, and keeps the connection: see [`lend`](Self::lend)
@@ -229,6 +247,18 @@ impl<R: Connect> fmt::Debug for Pool<R> {
 }
 
 impl<R: Connect> Lent<R> {
+    /// A connection that has waited.
+    fn kept(
+        mut connection: Connection<R::Stream, R>,
+        place: Place<R>,
+        watch: Option<&Watch>,
+    ) -> Self {
+        connection.watch = watch.cloned();
+        let (host, endpoint) = (&*place.to.host, &place.to.endpoint);
+        connection.show(Said::Connection { host, endpoint, kept: true });
+        Self { connection, waited: true, place }
+    }
+
     /// Sends a message, as [`Connection::send`] does. Those of whom the server has heard nothing go
     /// over a new connection, once, with all that was said of the others left as it is:
     ///
@@ -270,7 +300,7 @@ impl<R: Connect> Lent<R> {
     /// Another connection in place of this one.
     async fn reopen(&mut self) -> Result<(), Failure> {
         let shared = &self.place.shared;
-        let connection = shared.open(&self.place.to).await?;
+        let connection = shared.open(&self.place.to, self.connection.watch.as_ref()).await?;
         let old = mem::replace(&mut self.connection, connection);
         if !old.has_transactions_left() {
             // It is in order, and takes no more.
@@ -281,7 +311,8 @@ impl<R: Connect> Lent<R> {
 
     /// Gives the connection back, to be kept if it is of more use.
     pub fn give_back(self) {
-        let Self { connection, place, .. } = self;
+        let Self { mut connection, place, .. } = self;
+        connection.watch = None;
         let shared = &place.shared;
         if connection.is_reusable() {
             let until = shared.runtime.now() + shared.config.idle_time;
@@ -350,12 +381,16 @@ impl<R: Connect> Shared<R> {
         }
     }
 
-    async fn open(&self, to: &Destination) -> Result<Connection<R::Stream, R>, Failure> {
-        let opened = self.open_by(to, to.policy.clone()).await;
+    async fn open(
+        &self,
+        to: &Destination,
+        watch: Option<&Watch>,
+    ) -> Result<Connection<R::Stream, R>, Failure> {
+        let opened = self.open_by(to, to.policy.clone(), watch).await;
         match (&opened, &to.policy.tls) {
             (Err(failure), Tls::Opportunistic(_)) if failure.stage == Stage::Tls => {
                 let in_clear = Policy { tls: Tls::None, ..Policy::clone(&to.policy) };
-                self.open_by(to, Arc::new(in_clear)).await
+                self.open_by(to, Arc::new(in_clear), watch).await
             }
             _ => opened,
         }
@@ -365,7 +400,10 @@ impl<R: Connect> Shared<R> {
         &self,
         to: &Destination,
         policy: Arc<Policy>,
+        watch: Option<&Watch>,
     ) -> Result<Connection<R::Stream, R>, Failure> {
+        let (host, endpoint) = (&*to.host, &to.endpoint);
+        show(&policy, watch, Said::Connection { host, endpoint, kept: false });
         let mut timer = self.runtime.timer();
         timer.set(Some(self.runtime.now() + self.config.connect_time));
         let mut connecting = pin!(self.runtime.connect(&to.endpoint));
@@ -373,60 +411,12 @@ impl<R: Connect> Shared<R> {
             Poll::Pending => timer.poll_fired(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
             connected => connected,
         });
-        let unreachable = |error| Failure::unreachable(to.host.clone(), &error);
-        let stream = connected.await.map_err(unreachable)?;
-        Connection::open(stream, self.runtime.clone(), to.host.clone(), policy).await
-    }
-
-    /// Does `work`, and the QUITs that are under way beside it.
-    async fn with_farewells<T>(&self, work: impl Future<Output = T>) -> T {
-        let mut work = pin!(work);
-        let mut farewells = Farewells { shared: self, under_way: Vec::new() };
-        poll_fn(|cx| {
-            let done = work.as_mut().poll(cx);
-            farewells.take();
-            farewells.under_way.retain_mut(|farewell| farewell.as_mut().poll(cx).is_pending());
-            done
-        })
-        .await
-    }
-
-    /// Does the QUITs that are under way until there are none, and `others` is ready.
-    async fn last_farewell(&self, others: impl Fn(&mut State<R>, &Waker) -> Poll<()>) {
-        let mut farewells = Farewells { shared: self, under_way: Vec::new() };
-        poll_fn(|cx| {
-            let others = farewells.take_and(|state| others(state, cx.waker()));
-            farewells.under_way.retain_mut(|farewell| farewell.as_mut().poll(cx).is_pending());
-            if farewells.under_way.is_empty() { others } else { Poll::Pending }
-        })
-        .await;
-    }
-}
-
-/// QUITs that somebody drives; the pool has them again if that somebody is dropped.
-struct Farewells<'p, R: Connect> {
-    shared: &'p Shared<R>,
-    under_way: Vec<Farewell>,
-}
-
-impl<R: Connect> Farewells<'_, R> {
-    /// Takes those that have begun since.
-    fn take(&mut self) {
-        self.take_and(|_| ());
-    }
-
-    fn take_and<T>(&mut self, with: impl FnOnce(&mut State<R>) -> T) -> T {
-        let mut state = self.shared.lock();
-        self.under_way.append(&mut state.farewells);
-        with(&mut state)
-    }
-}
-
-impl<R: Connect> Drop for Farewells<'_, R> {
-    fn drop(&mut self) {
-        if !self.under_way.is_empty() {
-            self.shared.lock().farewells.append(&mut self.under_way);
-        }
+        let stream = connected.await.map_err(|error| {
+            let failure = Failure::unreachable(to.host.clone(), &error);
+            show(&policy, watch, Said::Failure(&failure));
+            failure
+        })?;
+        opening::open(stream, self.runtime.clone(), to.host.clone(), policy, watch.cloned()).await
     }
 }
 

@@ -316,7 +316,7 @@ async fn give_envelope<S: Stream, R: Runtime>(
             let rcpt = &transaction.slots[place].addressee.rcpt;
             match conn.link.machine().rcpt(rcpt) {
                 Ok(id) => {
-                    conn.policy.watch(Said::Client(format_args!("RCPT {rcpt}")));
+                    conn.show(Said::Client(format_args!("RCPT {rcpt}")));
                     transaction.open.push_back((id, Command::Rcpt(place)));
                     break;
                 }

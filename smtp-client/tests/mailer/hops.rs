@@ -18,7 +18,7 @@ use std::{
 
 /// `example.test` has the hosts 1 and 2, in this order, `other.test` the host 3; host 4 has two
 /// addresses. Host `n` is at 192.0.2.`n`.
-struct Answers;
+pub(crate) struct Answers;
 
 impl Resolver for Answers {
     async fn mx(&self, domain: &Domain<'_>) -> Result<Vec<Mx>, ResolveError> {
@@ -42,15 +42,15 @@ impl Resolver for Answers {
     }
 }
 
-fn at(n: u8) -> IpAddr {
+pub(crate) fn at(n: u8) -> IpAddr {
     Ipv4Addr::new(192, 0, 2, n).into()
 }
 
-fn by_mx<P: Policies>(world: &World, policies: P) -> Mailer<World, P, Answers> {
+pub(crate) fn by_mx<P: Policies>(world: &World, policies: P) -> Mailer<World, P, Answers> {
     Mailer::by_mx(world.pool(PoolConfig::default()), policies, Answers, Routing::default())
 }
 
-fn envelope(to: &[&str]) -> Envelope {
+pub(crate) fn envelope(to: &[&str]) -> Envelope {
     let start = Envelope::builder("a@example.test");
     to.iter().fold(start, |builder, to| builder.to(to)).build().unwrap()
 }
@@ -85,7 +85,7 @@ fn sent<S: Into<String>>(scripts: impl IntoIterator<Item = (u8, S)>, to: &[&str]
     lines
 }
 
-const B: &str = "b@example.test";
+pub(crate) const B: &str = "b@example.test";
 const SENT_BY_1: &str = "sent end of message 2.0.0 host1.test 192.0.2.1:25";
 const SENT_BY_2: &str = "sent end of message 2.0.0 host2.test 192.0.2.2:25";
 

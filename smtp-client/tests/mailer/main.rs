@@ -10,6 +10,7 @@
 mod by_dns;
 mod hops;
 mod opportunistic;
+mod transcripts;
 #[path = "../pool/world.rs"]
 #[expect(dead_code, reason = "what the pool's tests need is not all needed here")]
 mod world;

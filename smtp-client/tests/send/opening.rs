@@ -229,7 +229,7 @@ fn what_is_watched_has_no_secret_and_no_message() {
     assert!(world.runtime.run_until(connection.send(&to, MESSAGE)).is_all_sent());
     let said = said.lock().unwrap().join("\n");
     assert!(!said.contains("c2VjcmV0MQ") && !said.contains("dot"), "{said}");
-    assert!(said.contains("C: AUTH LOGIN\nC: [secret]\nC: [secret]\nS: 235 in"), "{said}");
+    assert!(said.contains("C: AUTH LOGIN\nC: ***\nC: ***\nS: 235 in"), "{said}");
     assert!(said.contains("C: [25 octets]\nS: 250 taken"), "{said}");
 }
 

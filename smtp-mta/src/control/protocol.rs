@@ -295,7 +295,7 @@ impl From<&queue::Recipient> for Recipient {
 impl From<&queue::Attempt> for Attempt {
     fn from(attempt: &queue::Attempt) -> Self {
         let queue::Attempt { at, host, reply, dialogue } = attempt.clone();
-        Self { at, host, reply, dialogue }
+        Self { at, host, reply, dialogue: dialogue.map(|it| it.to_string()) }
     }
 }
 

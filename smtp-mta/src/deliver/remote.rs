@@ -15,7 +15,8 @@ use crate::{
 };
 use arc_swap::ArcSwap;
 use smtp_client::{
-    Cause, Delivery, Endpoint, Envelope, Hop, Mailer, Pool, PoolConfig, Stage, Status,
+    Cause, Delivery, Endpoint, Envelope, Hop, Mailer, Pool, PoolConfig, Stage, Status, Transcript,
+    Watch,
     driver::{sasl, tls::TlsError},
     mx::{Reach, Routing},
     proto::{
@@ -23,6 +24,7 @@ use smtp_client::{
         client::Mode,
         wire::{Domain, HelloName, Mail, Rcpt},
     },
+    resolve::Resolver,
 };
 use std::{
     collections::HashMap,
@@ -36,6 +38,12 @@ const REAP: Duration = Duration::from_secs(10);
 
 /// The port of hosts that take mail for a domain.
 const SMTP: u16 = 25;
+
+/// Octets of the dialogue of an attempt that are kept with its message.
+const DIALOGUE: usize = 16 << 10;
+
+/// The same of all attempts for a message, whose recipients may all have one of their own.
+const DIALOGUES: usize = 256 << 10;
 
 /// Where mail for other servers goes out.
 #[derive(Debug)]
@@ -61,6 +69,20 @@ enum Next<'r> {
     Mx(&'r Way),
     Smarthost(&'r Smarthost),
     Lmtp(&'r LmtpServer),
+}
+
+/// A message on its way to some recipients.
+struct Mailing<'m> {
+    envelope: &'m Envelope,
+    body: &'m mut QueuedBody,
+    /// Is shown what is said.
+    watch: &'m Watch,
+}
+
+impl Mailing<'_> {
+    async fn by<V: Resolver>(self, mailer: &Mailer<Sources, Wanted<'_>, V>) -> Vec<Delivery> {
+        mailer.send_watched(self.envelope, self.body, self.watch).await
+    }
 }
 
 impl Remote {
@@ -97,6 +119,9 @@ impl Remote {
             return Delivered::untried(Feedback::Good);
         };
         let mut body = QueuedBody::new(queue.clone(), work.entry.id);
+        let transcript =
+            Transcript::new(DIALOGUE.min(DIALOGUES / work.entry.recipients.len().max(1)));
+        let watch = transcript.watch();
         let mut ways = Vec::with_capacity(1 + way.fallback.len());
         ways.extend(match &*work.route {
             Route::Local => None,
@@ -110,7 +135,8 @@ impl Remote {
         let mut left: Vec<usize> = (0..work.recipients.len()).collect();
         for next in &ways {
             let Some(envelope) = envelope.for_recipients(left.iter().copied()) else { break };
-            let sent = self.send(next, way, &envelope, &mut body).await;
+            let mailing = Mailing { envelope: &envelope, body: &mut body, watch: &watch };
+            let sent = self.send(next, way, mailing).await;
             for (place, delivery) in left.iter().zip(sent) {
                 deliveries[*place] = Some(delivery);
             }
@@ -119,19 +145,16 @@ impl Remote {
         let is_lmtp = matches!(*work.route, Route::Lmtp { .. });
         let deliveries: Vec<_> = deliveries.into_iter().flatten().collect();
         let feedback = deliveries.iter().map(|it| feedback(&it.outcome)).min_by_key(|it| *it as u8);
-        Delivered {
-            outcomes: deliveries.iter().map(|delivery| outcome(delivery, is_lmtp)).collect(),
-            feedback: feedback.unwrap_or(Feedback::Good),
+        let mut outcomes: Vec<_> =
+            deliveries.iter().map(|delivery| outcome(delivery, is_lmtp)).collect();
+        let is_bad = |it: &&mut Outcome| matches!(it.verdict, Verdict::Delayed | Verdict::Failed);
+        if let Some(first) = outcomes.iter_mut().find(is_bad) {
+            first.attempt.dialogue = Some(transcript.to_string().into());
         }
+        Delivered { outcomes, feedback: feedback.unwrap_or(Feedback::Good) }
     }
 
-    async fn send(
-        &self,
-        next: &Next<'_>,
-        way: &Way,
-        envelope: &Envelope,
-        body: &mut QueuedBody,
-    ) -> Vec<Delivery> {
+    async fn send(&self, next: &Next<'_>, way: &Way, mailing: Mailing<'_>) -> Vec<Delivery> {
         let pool = self.pool(&way.source);
         let hello = way.hello.as_ref().and_then(hello_name).unwrap_or_else(|| self.hello.clone());
         let login = Ok(None);
@@ -141,7 +164,7 @@ impl Remote {
                 let names = self.directions.load().names.clone();
                 let wanted = plain(way.tls, Mode::Smtp);
                 let mailer = Mailer::by_mx(pool, wanted, names, self.routing(way));
-                return mailer.port(way.port.unwrap_or(SMTP)).send(envelope, body).await;
+                return mailing.by(&mailer.port(way.port.unwrap_or(SMTP))).await;
             }
             Next::Smarthost(host) => {
                 let login = match &host.login {
@@ -149,16 +172,16 @@ impl Remote {
                     Some(login) => read(login).await.map(Some),
                 };
                 let wanted = Wanted { login, ..plain(host.tls, Mode::Smtp) };
-                self.through(pool, wanted, &host.host, host.port, envelope, body).await
+                self.through(pool, wanted, &host.host, host.port, mailing).await
             }
             Next::Lmtp(LmtpServer::Tcp(host, port)) => {
                 let wanted = plain(Tls::Off, Mode::Lmtp);
-                self.through(pool, wanted, host, *port, envelope, body).await
+                self.through(pool, wanted, host, *port, mailing).await
             }
             Next::Lmtp(LmtpServer::Unix(path)) => {
                 let endpoints = vec![Endpoint::Unix(path.clone())];
                 let hop = Hop { host: path.display().to_string().into(), endpoints };
-                Mailer::through(pool, plain(Tls::Off, Mode::Lmtp), hop).send(envelope, body).await
+                mailing.by(&Mailer::through(pool, plain(Tls::Off, Mode::Lmtp), hop)).await
             }
         };
         deliveries.into_iter().map(not_the_messages_fault).collect()
@@ -171,20 +194,19 @@ impl Remote {
         wanted: Wanted<'_>,
         host: &HostName,
         port: u16,
-        envelope: &Envelope,
-        body: &mut QueuedBody,
+        mailing: Mailing<'_>,
     ) -> Vec<Delivery> {
         match host {
             HostName::Address(address) => {
                 let endpoints = vec![SocketAddr::new(*address, port).into()];
                 let hop = Hop { host: address.to_string().into(), endpoints };
-                Mailer::through(pool, wanted, hop).send(envelope, body).await
+                mailing.by(&Mailer::through(pool, wanted, hop)).await
             }
             HostName::Name(name) => {
                 // A name of the configuration is one that can be parsed.
                 let Ok(name) = Domain::parse(name.as_str()) else { return Vec::new() };
                 let names = self.directions.load().names.clone();
-                Mailer::through_host(pool, wanted, names, name, port).send(envelope, body).await
+                mailing.by(&Mailer::through_host(pool, wanted, names, name, port)).await
             }
         }
     }

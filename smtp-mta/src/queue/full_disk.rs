@@ -132,7 +132,7 @@ fn a_settlement_waits_for_room_and_is_not_lost() {
             at: Timestamp::now(),
             host: "mx.example".into(),
             reply: "451 4.0.0 later".into(),
-            dialogue: Some("S: 451 4.0.0 later\n".repeat(2000)),
+            dialogue: Some("S: 451 4.0.0 later\n".repeat(2000).into()),
         };
         let until = Timestamp::from_micros(i64::MAX);
         let changes = vec![(0, Change::Wait { until, attempt: Some(attempt.clone()) })];

@@ -75,13 +75,13 @@ fn entries(
 ) -> Result<Vec<Entry>, QueueError> {
     let mut entries = Vec::new();
     for key in keys {
-        entries.extend(entry(db, key?)?);
+        entries.extend(entry(db, key?, true)?);
     }
     Ok(entries)
 }
 
-fn entry(db: &Connection, key: i64) -> Result<Option<Entry>, QueueError> {
-    match row::entry(db, key) {
+fn entry(db: &Connection, key: i64, dialogues: bool) -> Result<Option<Entry>, QueueError> {
+    match row::entry(db, key, dialogues) {
         Err(error) if row::is_damage(&error) => {
             tracing::error!(key, reason = error.to_string(), "a message in the queue is damaged");
             Ok(None)
@@ -111,7 +111,7 @@ pub(super) fn due(
         cursor = Cursor { next: row.get(0)?, key: row.get(1)? };
         // Where another recipient was due before this one, the entry was given out for that.
         if seen.insert(cursor.key)
-            && let Some(entry) = entry(db, cursor.key)?
+            && let Some(entry) = entry(db, cursor.key, false)?
             && entry.due().is_some_and(|due| due.as_micros() == cursor.next)
         {
             found.push(entry);

@@ -95,7 +95,7 @@ pub(super) fn update(db: &Connection, key: i64, place: u32, recipient: &Recipien
         ":last_at": last.map(|last| last.at.as_micros()),
         ":last_host": last.map(|last| &last.host),
         ":last_reply": last.map(|last| &last.reply),
-        ":last_dialogue": last.and_then(|last| last.dialogue.as_ref()),
+        ":last_dialogue": last.and_then(|last| last.dialogue.as_deref()),
         ":delay_told": recipient.delay_told,
     })
     .map(drop)
@@ -109,8 +109,9 @@ pub(super) fn delete(db: &Connection, key: i64) -> Result<()> {
     Ok(())
 }
 
-/// The message with the key `key` and all its recipients.
-pub(super) fn entry(db: &Connection, key: i64) -> Result<Option<Entry>> {
+/// The message with the key `key` and all its recipients, with or without their dialogues, which
+/// are long.
+pub(super) fn entry(db: &Connection, key: i64, dialogues: bool) -> Result<Option<Entry>> {
     let message = db
         .prepare_cached(
             "SELECT id, sender, ret, envid, body_type, smtputf8, login, received, size
@@ -121,9 +122,10 @@ pub(super) fn entry(db: &Connection, key: i64) -> Result<Option<Entry>> {
     let Some(mut entry) = message else { return Ok(None) };
     let mut select = db.prepare_cached(
         "SELECT address, notify, orcpt, state, attempts, next, last_at, last_host, last_reply,
-         last_dialogue, delay_told, place FROM recipient WHERE message = ? ORDER BY place",
+         iif(?, last_dialogue, NULL), delay_told, place FROM recipient WHERE message = ?
+         ORDER BY place",
     )?;
-    let mut rows = select.query([key])?;
+    let mut rows = select.query((dialogues, key))?;
     while let Some(row) = rows.next()? {
         if row.get::<_, isize>(11)? != entry.recipients.len().cast_signed() {
             return Err(damaged("place of a recipient"));

@@ -6,7 +6,7 @@ use smtp_proto::{
     ext::{BodyType, Notify, Orcpt, Ret},
     wire::{ForwardPath, ReversePath, Xtext},
 };
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 /// What MAIL said (RFC 5321 §4.1.1.2), as far as the next server has to know it, and who said it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -252,8 +252,9 @@ pub struct Attempt {
     pub host: String,
     /// The answer: code, enhanced code, text; or what else went wrong.
     pub reply: String,
-    /// What was said, line by line, if that is worth keeping.
-    pub dialogue: Option<String>,
+    /// What was said, line by line, if that is worth keeping. Of recipients that were tried
+    /// together the first has it, for all. Only [`find`](super::SqliteQueue::find) gives it back.
+    pub dialogue: Option<Arc<str>>,
 }
 
 /// What happens to a recipient.

@@ -276,7 +276,8 @@ impl Schedule {
             return;
         };
         let reason = ended.outcomes.iter().find(|it| it.verdict == Verdict::Delayed);
-        let reason = reason.or(ended.outcomes.first()).map(|outcome| outcome.attempt.clone());
+        let reason = reason.or(ended.outcomes.first());
+        let reason = reason.map(|it| Attempt { dialogue: None, ..it.attempt.clone() });
         let reason = reason.unwrap_or_else(|| self.no_answer(lane, now));
         let mut outcomes = ended.outcomes.into_iter();
         let outcomes = places.into_iter().map(|place| (place, outcomes.next())).collect();

@@ -189,6 +189,10 @@ impl Window {
             for (place, change) in changes {
                 if let Some(recipient) = entry.recipients.get_mut(*place as usize) {
                     recipient.apply(change);
+                    // That is for people, who ask the queue.
+                    if let Some(last) = &mut recipient.last {
+                        last.dialogue = None;
+                    }
                 }
             }
         }

@@ -8,6 +8,7 @@ pub(crate) mod tls;
 
 use smtp_mta::{
     config::Config,
+    queue::{Entry, Filter},
     server::{Control, Mta},
     users::{UserName, UsersFile},
 };
@@ -122,6 +123,12 @@ impl Site {
     /// How many messages are in the queue.
     pub(crate) fn queued(&self) -> u64 {
         self.runtime.block_on(self.control.queue().totals()).unwrap().messages
+    }
+
+    /// What is in the queue.
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        let found = self.control.queue().find(Filter::default(), None, 100);
+        self.runtime.block_on(found).unwrap()
     }
 
     /// Delivers what was stored, and stops the server; returns when every connection has ended.
