@@ -218,6 +218,10 @@ fn wrong_rules_are_errors_that_say_why() {
         ("smarthost = { host = 'a.test', login = 'me' }", "`login` needs a `password_file`"),
         ("smarthost = { host = 'a.test', password_file = 'p' }", "`password_file` needs a `login`"),
         (
+            "smarthost = { host = 'a.test', tls = 'opportunistic', ca_file = 'p' }",
+            "`ca_file` needs tls",
+        ),
+        (
             "smarthost = { host = 'a.test', tls = 'off', login = 'me', password_file = 'p' }",
             "a login needs tls",
         ),

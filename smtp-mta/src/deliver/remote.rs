@@ -29,6 +29,7 @@ use smtp_client::{
 use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -157,8 +158,8 @@ impl Remote {
     async fn send(&self, next: &Next<'_>, way: &Way, mailing: Mailing<'_>) -> Vec<Delivery> {
         let pool = self.pool(&way.source);
         let hello = way.hello.as_ref().and_then(hello_name).unwrap_or_else(|| self.hello.clone());
-        let login = Ok(None);
-        let plain = |tls, mode| Wanted { terms: &self.terms, hello, tls, mode, login };
+        let (login, roots) = (Ok(None), Ok(None));
+        let plain = |tls, mode| Wanted { terms: &self.terms, hello, tls, mode, login, roots };
         let deliveries = match next {
             Next::Mx(way) => {
                 let names = self.directions.load().names.clone();
@@ -169,9 +170,13 @@ impl Remote {
             Next::Smarthost(host) => {
                 let login = match &host.login {
                     None => Ok(None),
-                    Some(login) => read(login).await.map(Some),
+                    Some(login) => read_login(login).await.map(Some),
                 };
-                let wanted = Wanted { login, ..plain(host.tls, Mode::Smtp) };
+                let roots = match &host.ca_file {
+                    None => Ok(None),
+                    Some(file) => read(file).await.map(|pem| Some(pem.into())),
+                };
+                let wanted = Wanted { login, roots, ..plain(host.tls, Mode::Smtp) };
                 self.through(pool, wanted, &host.host, host.port, mailing).await
             }
             Next::Lmtp(LmtpServer::Tcp(host, port)) => {
@@ -270,9 +275,14 @@ fn hello_name(name: &DomainName) -> Option<HelloName<'static>> {
     HelloName::parse(name.as_str()).ok().map(HelloName::into_static)
 }
 
-/// The password is read each time: who changes it need not tell us.
-async fn read(login: &Login) -> Result<sasl::Login, String> {
-    let text = tokio::fs::read_to_string(&login.password_file).await;
+/// Files are read each time: who changes one need not tell us.
+async fn read(file: &Path) -> Result<Vec<u8>, String> {
+    tokio::fs::read(file).await.map_err(|error| format!("{}: {error}", file.display()))
+}
+
+async fn read_login(login: &Login) -> Result<sasl::Login, String> {
+    let octets = read(&login.password_file).await?;
+    let text = str::from_utf8(&octets);
     let text = text.map_err(|error| format!("{}: {error}", login.password_file.display()))?;
     let password = text.lines().next().unwrap_or_default();
     Ok(sasl::Login::password(&*login.user, password))

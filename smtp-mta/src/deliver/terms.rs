@@ -37,6 +37,7 @@ struct Key {
     hello: Box<str>,
     tls: Tls,
     mode: Mode,
+    roots: Option<Arc<[u8]>>,
 }
 
 /// What a route says of a host.
@@ -48,6 +49,8 @@ pub(super) struct Wanted<'t> {
     pub(super) mode: Mode,
     /// With what to log in; or why that is not known.
     pub(super) login: Result<Option<Login>, String>,
+    /// Whose certificates to believe, PEM, instead of Mozilla's roots; or why that is not known.
+    pub(super) roots: Result<Option<Arc<[u8]>>, String>,
 }
 
 impl Terms {
@@ -68,8 +71,13 @@ impl Terms {
         &self,
         wanted: &Wanted<'_>,
         login: &Option<Login>,
+        roots: Option<&[u8]>,
         host: &str,
     ) -> Result<Policy, TlsError> {
+        let tls = match roots {
+            None => self.tls.clone(),
+            Some(pem) => ClientTls::builder().roots_pem(pem)?.build()?,
+        };
         let mut policy = Policy::new(wanted.hello.clone());
         // A certificate is for the address itself, not for how a message writes it.
         let name = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
@@ -77,12 +85,12 @@ impl Terms {
         policy.tls = match wanted.tls {
             Tls::Off => ClientsTls::None,
             // A name that no certificate can be for is no reason to tell it to everybody.
-            Tls::Opportunistic => match self.tls.connector(name, Verify::Opportunistic) {
+            Tls::Opportunistic => match tls.connector(name, Verify::Opportunistic) {
                 Ok(connector) => ClientsTls::Opportunistic(connector),
                 Err(_) => ClientsTls::None,
             },
-            Tls::Required => ClientsTls::Required(self.tls.connector(name, Verify::Required)?),
-            Tls::Implicit => ClientsTls::Implicit(self.tls.connector(name, Verify::Required)?),
+            Tls::Required => ClientsTls::Required(tls.connector(name, Verify::Required)?),
+            Tls::Implicit => ClientsTls::Implicit(tls.connector(name, Verify::Required)?),
         };
         policy.login.clone_from(login);
         policy.eight_bit = EightBit::Convert;
@@ -105,15 +113,17 @@ impl Wanted<'_> {
         };
         let login =
             self.login.as_ref().map_err(|error| failure(Stage::Auth, Cause::Auth, error))?;
+        let roots = self.roots.as_ref().map_err(|error| failure(Stage::Tls, Cause::Tls, error))?;
         let hello = self.hello.host().to_string().into();
-        let key = Key { host: host.clone(), hello, tls: self.tls, mode: self.mode };
+        let (host, tls, mode, roots) = (host.clone(), self.tls, self.mode, roots.clone());
+        let key = Key { host, hello, tls, mode, roots };
         let mut made = self.terms.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(policy) = made.get(&key).and_then(Weak::upgrade)
             && policy.login == *login
         {
             return Ok(policy);
         }
-        let policy = self.terms.make(self, login, host);
+        let policy = self.terms.make(self, login, key.roots.as_deref(), &key.host);
         let policy = policy.map_err(|error| failure(Stage::Tls, Cause::Tls, &error.to_string()))?;
         let policy = Arc::new(policy);
         if made.len() == made.capacity() {

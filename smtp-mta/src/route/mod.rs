@@ -133,6 +133,8 @@ pub struct Smarthost {
     pub tls: Tls,
     /// With what to log in.
     pub login: Option<Login>,
+    /// The file with who may have signed its certificate, PEM; without it: who signs for the Web.
+    pub ca_file: Option<PathBuf>,
 }
 
 impl fmt::Display for Smarthost {

@@ -22,7 +22,7 @@
 //!
 //! A smarthost is a table, or only `"host"` or `"host:port"`. Its `tls` is `required` by default,
 //! or `implicit`, `opportunistic`, `off`; a login demands one of the first two. Its `port` is 587,
-//! 465 for `implicit`, 25 for `off`.
+//! 465 for `implicit`, 25 for `off`. Its certificate is verified, if at all, by `ca_file`, PEM.
 
 use super::{HostName, LmtpServer, Login, Pattern, Rate, Smarthost, Tls, To, Way, parents};
 use crate::{policy::DomainName, retry::parse_time};
@@ -263,6 +263,7 @@ struct SmarthostTable {
     tls: Option<Tls>,
     login: Option<Box<str>>,
     password_file: Option<PathBuf>,
+    ca_file: Option<PathBuf>,
 }
 
 impl TryFrom<SmarthostTable> for Smarthost {
@@ -276,7 +277,13 @@ impl TryFrom<SmarthostTable> for Smarthost {
             (Some(_), None) => return Err("`login` needs a `password_file` beside it"),
             (None, Some(_)) => return Err("`password_file` needs a `login` beside it"),
         };
-        if login.is_some() && !matches!(tls, Tls::Required | Tls::Implicit) {
+        let is_verified = matches!(tls, Tls::Required | Tls::Implicit);
+        if table.ca_file.is_some() && !is_verified {
+            return Err(
+                "`ca_file` needs tls = \"required\" or \"implicit\", or nothing is verified",
+            );
+        }
+        if login.is_some() && !is_verified {
             return Err("a login needs tls = \"required\" or \"implicit\" (RFC 8314)");
         }
         if table.port == Some(0) {
@@ -287,7 +294,7 @@ impl TryFrom<SmarthostTable> for Smarthost {
             Tls::Implicit => 465,
             Tls::Off => 25,
         });
-        Ok(Self { host: table.host, port, tls, login })
+        Ok(Self { host: table.host, port, tls, login, ca_file: table.ca_file })
     }
 }
 
@@ -305,8 +312,8 @@ impl<'de> Deserialize<'de> for Smarthost {
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Smarthost, E> {
                 let (host, port) = HostName::parse_with_port(text)
                     .ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))?;
-                let table =
-                    SmarthostTable { host, port, tls: None, login: None, password_file: None };
+                let (tls, login, password_file, ca_file) = (None, None, None, None);
+                let table = SmarthostTable { host, port, tls, login, password_file, ca_file };
                 table.try_into().map_err(E::custom)
             }
 

@@ -6,5 +6,6 @@ mod far;
 mod notices;
 #[path = "../site/mod.rs"]
 mod site;
+mod smarthost;
 mod ways;
 mod world;
