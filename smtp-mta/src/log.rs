@@ -1,4 +1,5 @@
-//! The log: one line for each session and one for each message, as text or as JSON.
+//! The log, as text or as JSON: one line for each session, and one for each thing that happens to a
+//! message, by its id. `docs/manual/logs.md` names them, with their fields.
 //!
 //! Values that come from a peer are logged as strings, which both formats quote and escape: no
 //! value can end its line or pass for another field. Message content and credentials are not logged.
@@ -8,6 +9,7 @@ use std::io::{self, IsTerminal};
 use tracing::{Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
     Layer, Registry,
+    filter::Targets,
     fmt::{self, MakeWriter},
     layer::SubscriberExt,
     reload,
@@ -15,7 +17,7 @@ use tracing_subscriber::{
 
 /// Sets how important a line has to be.
 #[derive(Clone, Debug)]
-pub struct Level(reload::Handle<LevelFilter, Registry>);
+pub struct Level(reload::Handle<Targets, Registry>);
 
 impl Level {
     /// Logs from `level` up from now on.
@@ -56,13 +58,16 @@ where
     (Box::new(Registry::default().with(level).with(lines)), Level(handle))
 }
 
-fn filter(level: LogLevel) -> LevelFilter {
-    match level {
+/// Of libraries, only what somebody should know.
+fn filter(level: LogLevel) -> Targets {
+    let level = match level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
-    }
+    };
+    let others = level.min(LevelFilter::WARN);
+    Targets::new().with_default(others).with_target(env!("CARGO_CRATE_NAME"), level)
 }
 
 #[cfg(test)]
@@ -126,6 +131,15 @@ mod tests {
         });
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
         assert!(text.ends_with(" at Debug\n") && text.lines().count() == 1, "{text:?}");
+    }
+
+    #[test]
+    fn libraries_only_say_what_somebody_should_know() {
+        let text = logged(LogFormat::Text, || {
+            tracing::info!(target: "library", "connecting");
+            tracing::warn!(target: "library", "no connection");
+        });
+        assert!(text.contains("no connection") && !text.contains("connecting"), "{text}");
     }
 
     #[test]

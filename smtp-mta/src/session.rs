@@ -97,7 +97,7 @@ pub struct Reading<S: Store> {
     /// LMTP: what became of the last one, for all its recipients.
     delivered: Option<Verdict>,
     /// The last one that arrived, should its acceptance come too late.
-    stored: Option<S::Receipt>,
+    stored: Option<(MessageId, S::Receipt)>,
     /// Recipients refused in the open transaction. Several may be looked up at once.
     refused: AtomicU32,
     total: Total,
@@ -267,9 +267,16 @@ impl<S: Store> Reading<S> {
         };
         match self.reception.store.store(message).await {
             Ok(receipt) => {
-                self.stored = Some(receipt);
+                self.stored = Some((facts.id, receipt));
                 self.total.stored += 1;
                 self.log(&facts, "stored", None);
+                for recipient in &envelope.recipients {
+                    tracing::debug!(
+                        id = facts.id.to_string(),
+                        to = recipient.rcpt.to.to_string(),
+                        "recipient"
+                    );
+                }
                 stored(facts.id)
             }
             Err(error) => Verdict::Refuse(self.fail(&facts, &error)),
@@ -435,13 +442,14 @@ impl<S: Store> Handler for Reading<S> {
         if recipient.is_some() {
             return;
         }
-        if let Some(receipt) = self.stored.take() {
+        if let Some((id, receipt)) = self.stored.take() {
             self.reception.store.retract(receipt);
             self.total.stored -= 1;
             self.total.failed += 1;
             tracing::warn!(
                 session = self.id.to_string(),
                 peer = self.address(),
+                id = id.to_string(),
                 outcome = "retracted",
                 reason = "the peer was told 451 before the message was stored",
                 "message"

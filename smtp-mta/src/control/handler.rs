@@ -136,6 +136,9 @@ impl Handler {
         self.tell(change, &ids);
         let messages = ids.len() as u64;
         let change = change.as_str();
+        for id in &ids {
+            tracing::info!(id = id.to_string(), change, "queue");
+        }
         tracing::info!(change, messages, recipients, "queue changed by hand");
         let after = (ids.len() == CHANGES).then_some(last);
         Ok(vec![Answer::Changed(ids), Answer::Done(Done { messages, recipients, after })])

@@ -5,7 +5,7 @@ use crate::{
     dsn::Reporter,
     lane::Feedback,
     message_id::MessageId,
-    queue::{Cursor, Entry, QueueError, Settlement, SqliteQueue, Timestamp},
+    queue::{Change, Cursor, Entry, Final, QueueError, Settlement, SqliteQueue, Timestamp},
     schedule::{self, Decision, Ended, Load, Schedule, Step, Ticket, Verdict, Work, WorkId},
 };
 use std::{sync::Arc, time::Duration};
@@ -221,7 +221,10 @@ impl Outside {
             let (id, changes) = (decision.entry.id, decision.changes.clone());
             let reports = self.reporter.reports(&self.queue, decision).await;
             match self.queue.settle(Settlement { id, changes, reports }).await {
-                Ok(settled) => return settled.reports,
+                Ok(settled) => {
+                    log_end(decision, settled.unfinished);
+                    return settled.reports;
+                }
                 // Somebody has removed it, and nothing is owed about it.
                 Err(QueueError::NoMessage(_) | QueueError::Closed) => return Vec::new(),
                 Err(error) => {
@@ -257,7 +260,32 @@ impl Drop for Flight {
     }
 }
 
-/// A line for each recipient.
+/// A line for each recipient that was given up, and one if nothing is left to do.
+fn log_end(decision: &Decision, unfinished: u64) {
+    let Entry { id, envelope, recipients, received, .. } = &*decision.entry;
+    let (id, age) = (id.to_string(), Timestamp::now().since(*received));
+    let milliseconds = age.as_millis() as u64;
+    for (place, change) in &decision.changes {
+        if let Change::Done { state: Final::Failed, attempt } = change
+            && let Some(recipient) = recipients.get(*place as usize)
+        {
+            tracing::info!(
+                id,
+                to = recipient.to.to_string(),
+                attempts = recipient.attempts.saturating_add(1),
+                reply = attempt.as_ref().map(|attempt| &*attempt.reply),
+                milliseconds,
+                "failed"
+            );
+        }
+    }
+    if unfinished == 0 {
+        let (from, recipients) = (envelope.from.to_string(), recipients.len());
+        tracing::info!(id, from, recipients, milliseconds, "gone");
+    }
+}
+
+/// A line for each recipient, and what was said if it did not work.
 fn log(work: &Work, delivered: &Delivered, since: Instant) {
     for (place, outcome) in work.recipients.iter().zip(&delivered.outcomes) {
         let Some(recipient) = work.entry.recipients.get(*place as usize) else { continue };
@@ -279,5 +307,8 @@ fn log(work: &Work, delivered: &Delivered, since: Instant) {
             milliseconds = since.elapsed().as_millis() as u64,
             "delivery"
         );
+        if let Some(dialogue) = &outcome.attempt.dialogue {
+            tracing::debug!(id = work.entry.id.to_string(), dialogue = &**dialogue, "dialogue");
+        }
     }
 }
