@@ -10,7 +10,7 @@ use smtp_proto::{
 };
 use std::{
     collections::HashSet,
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 use thiserror::Error;
 
@@ -49,13 +49,16 @@ pub struct Routing {
 /// How far from the Internet an address may be that a stranger's zone, or an address literal, sends
 /// mail to. Multicast, broadcast and unspecified addresses are of no host, and never gone to.
 ///
+/// An address of IPv6 that leads to one of IPv4 is as far as that: mapped, by NAT64, by 6to4.
+///
 /// Whoever may choose a recipient could have us talk to what only we can connect to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Reach {
     /// Addresses of the Internet: none of the below.
     Internet,
-    /// Those of private networks (RFC 1918, RFC 4193, RFC 6598) and of the own link (RFC 3927), too:
+    /// Those of private networks (RFC 1918, RFC 4193, RFC 6598, RFC 8215) and of the own link (RFC
+    /// 3927), too:
     /// a host may have its own view of the DNS.
     #[default]
     Private,
@@ -67,7 +70,7 @@ impl Reach {
     /// Whether `address` is within reach.
     #[must_use]
     pub const fn contains(self, address: IpAddr) -> bool {
-        match Self::of(address.to_canonical()) {
+        match Self::of(unwrapped(address)) {
             Some(least) => least as u8 <= self as u8,
             None => false,
         }
@@ -84,7 +87,7 @@ impl Reach {
                 (nobody, it.is_loopback(), it.is_private() || it.is_link_local() || shared)
             }
             IpAddr::V6(it) => {
-                let private = it.is_unique_local() || it.is_unicast_link_local();
+                let private = it.is_unique_local() || it.is_unicast_link_local() || is_nat64(it);
                 (it.is_unspecified() || it.is_multicast(), it.is_loopback(), private)
             }
         };
@@ -95,6 +98,26 @@ impl Reach {
             _ => Some(Self::Internet),
         }
     }
+}
+
+/// NAT64 of the own network (RFC 8215): what is behind it is that network's to know.
+const fn is_nat64(address: Ipv6Addr) -> bool {
+    matches!(address.segments(), [0x64, 0xff9b, 1, ..])
+}
+
+/// The IPv4 address that packets to `address` reach in the end, where it has one in it: mapped
+/// (RFC 4291 §2.5.5.2), by NAT64 (RFC 6052 §2.1), by 6to4 (RFC 3056 §2), or as those that are
+/// "compatible" had it (RFC 4291 §2.5.5.1).
+const fn unwrapped(address: IpAddr) -> IpAddr {
+    let address = address.to_canonical();
+    let IpAddr::V6(it) = address else { return address };
+    let (high, low) = match it.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => (high, low),
+        // `::` and `::1` are addresses of IPv6.
+        [0, 0, 0, 0, 0, 0, high, low] if high != 0 || low > 1 => (high, low),
+        _ => return address,
+    };
+    IpAddr::V4(Ipv4Addr::from_bits((high as u32) << 16 | low as u32))
 }
 
 impl Default for Routing {
@@ -273,7 +296,7 @@ impl Routing {
     }
 
     fn is_own_address(&self, address: IpAddr) -> bool {
-        self.own_addresses.iter().any(|own| own.to_canonical() == address.to_canonical())
+        self.own_addresses.iter().any(|own| unwrapped(*own) == unwrapped(address))
     }
 }
 
