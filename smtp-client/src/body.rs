@@ -12,6 +12,10 @@ use std::{
 
 /// A message to be read piece by piece, so that its size does not matter.
 ///
+/// Its lines are sent as they are, however long: a server need not take more than 1,000 octets with
+/// the CRLF (RFC 5321 §4.5.3.1.6), and refuses more or breaks them. Only a message that is
+/// [converted](crate::EightBit::Convert) has short lines in the parts that needed it.
+///
 /// Octets in memory are one already, by [`IntoBody`]; each runtime has one for its readers and
 /// files.
 pub trait Body: Send {

@@ -262,7 +262,8 @@ impl<R: Connect> Lent<R> {
     /// Sends a message, as [`Connection::send`] does. Those of whom the server has heard nothing go
     /// over a new connection, once, with all that was said of the others left as it is:
     ///
-    /// - if the server has closed a connection that waited, or closes it at MAIL;
+    /// - if the server has closed a connection that waited, or closes it at MAIL, or has said
+    ///   something there that nobody had asked for;
     /// - if it takes no more transactions on a connection that has had some.
     #[must_use = "it tells of each recipient what became of it"]
     pub async fn send(&mut self, envelope: &Envelope, body: impl IntoBody) -> Report {
@@ -324,12 +325,15 @@ impl<R: Connect> Lent<R> {
     }
 }
 
-/// The connection was closed before the server has answered anything.
+/// The connection was of no use any more before the server has answered anything.
 fn is_gone(outcome: &Outcome) -> bool {
     let by_word = outcome.cause == Cause::Server && outcome.reply.code() == 421;
+    // Before MAIL nothing was asked, and what came is no answer.
+    let unasked =
+        outcome.stage == Stage::Prepare && matches!(outcome.cause, Cause::Server | Cause::Protocol);
     outcome.stage <= Stage::Mail
         && !outcome.in_doubt
-        && (by_word || outcome.cause == Cause::Connection)
+        && (by_word || unasked || outcome.cause == Cause::Connection)
 }
 
 /// The server takes no more transactions on the connection: it has said so to MAIL.

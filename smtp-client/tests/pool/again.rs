@@ -2,6 +2,7 @@
 
 use crate::world::{BYE, MESSAGE, WELCOME, World, destination, envelope, send};
 use smtp_client::{Envelope, PoolConfig, Report};
+use std::time::Duration;
 
 const ONE_EACH: &str = "S: 220 mx
     C: EHLO client.example.test
@@ -34,6 +35,28 @@ fn then_to_two(scripts: &[String]) -> Vec<String> {
     });
     world.check();
     words(&report)
+}
+
+#[test]
+fn words_that_nobody_asked_for_cost_only_the_connection() {
+    for said in ["250 taken again", "550 5.7.1 or not", "451 4.3.0 never mind", "what is this"] {
+        let first = format!("{WELCOME}{MESSAGE}T: 1s\nS: {said}\nC: <CLOSED>\n");
+        let world = World::new([first, format!("{WELCOME}{MESSAGE}{BYE}")]);
+        let pool = world.pool(PoolConfig::default());
+        let place = destination();
+        let report = world.runtime.run_until(async {
+            send(&pool, &place).await;
+            let mut lent = pool.lend(&place).await.unwrap();
+            // It comes just before the message is sent.
+            world.runtime.sleep(Duration::from_secs(2)).await;
+            let report = lent.send(&envelope(), "Subject: x\r\n\r\nx\r\n").await;
+            lent.give_back();
+            pool.close().await;
+            report
+        });
+        assert_eq!(words(&report), [TAKEN], "{said}");
+        world.check();
+    }
 }
 
 const TAKEN: &str = "sent end of message: 250 taken";
