@@ -4,8 +4,8 @@ use crate::{
     config::Role,
     header::{Header, loops, too_many_hops},
     message_id::{MessageId, MessageIds},
-    policy::{Client, Decision, DomainName, Policy},
-    queue::{self, NewMessage, NewRecipient, QueueError, Timestamp},
+    policy::{Client, Destination, DomainName, MAX_TARGETS, Policy, expand},
+    queue::{self, NewMessage, QueueError, Timestamp},
     spool::{Spool, Spooled},
     store::{Store, StoreError},
     submission,
@@ -24,7 +24,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicUsize, Ordering},
     },
     time::Instant,
 };
@@ -71,6 +71,7 @@ impl<S: Store> NewHandler for Receiver<S> {
             delivered: None,
             stored: None,
             refused: AtomicU32::new(0),
+            expanded: AtomicUsize::new(0),
             total: Total::default(),
             outcome: None,
         }
@@ -100,6 +101,8 @@ pub struct Reading<S: Store> {
     stored: Option<(MessageId, S::Receipt)>,
     /// Recipients refused in the open transaction. Several may be looked up at once.
     refused: AtomicU32,
+    /// Recipients to whom aliases of the open transaction lead.
+    expanded: AtomicUsize,
     total: Total,
     /// How the session ended, once it has.
     outcome: Option<String>,
@@ -192,6 +195,20 @@ impl<S: Store> Reading<S> {
         Client { role: self.role, address, login: self.login.as_ref() }
     }
 
+    /// Whether the message may have so many recipients more.
+    ///
+    /// # Errors
+    /// 452 4.5.3 (RFC 5321 §4.5.3.1.10).
+    fn has_room(&self, destination: Destination) -> Result<Destination, Refused<'static>> {
+        let Destination::Others(targets) = &destination else { return Ok(destination) };
+        let more = targets.len();
+        if self.expanded.fetch_add(more, Ordering::Relaxed) + more <= MAX_EXPANDED {
+            return Ok(destination);
+        }
+        self.expanded.fetch_sub(more, Ordering::Relaxed);
+        Err(too_many_recipients())
+    }
+
     /// Judges and completes the header, which is whole, and lets it into the spool.
     async fn pass(
         &self,
@@ -249,7 +266,7 @@ impl<S: Store> Reading<S> {
     }
 
     /// Stores the message that has arrived, for all its recipients.
-    async fn store(&mut self, envelope: &Envelope<()>) -> Verdict {
+    async fn store(&mut self, envelope: &Envelope<Destination>) -> Verdict {
         let Some(message) = self.message.take() else {
             return Verdict::Refuse(Refused::TRY_LATER);
         };
@@ -261,7 +278,7 @@ impl<S: Store> Reading<S> {
         let message = NewMessage {
             id: facts.id,
             envelope: self.envelope(envelope),
-            recipients: envelope.recipients.iter().map(|it| recipient(&it.rcpt)).collect(),
+            recipients: expand(envelope.recipients.iter().map(|it| (&it.rcpt, &it.value))),
             body,
             received: Timestamp::now(),
         };
@@ -284,7 +301,7 @@ impl<S: Store> Reading<S> {
     }
 
     /// What is kept of the envelope.
-    fn envelope(&self, envelope: &Envelope<()>) -> queue::Envelope {
+    fn envelope(&self, envelope: &Envelope<Destination>) -> queue::Envelope {
         let mail = &envelope.mail;
         queue::Envelope {
             from: mail.from.clone(),
@@ -315,9 +332,14 @@ impl<S: Store> Reading<S> {
     }
 }
 
-/// What is kept of a recipient.
-fn recipient(rcpt: &Rcpt<'static>) -> NewRecipient {
-    NewRecipient { to: rcpt.to.clone(), notify: rcpt.notify, orcpt: rcpt.orcpt.clone() }
+/// Recipients to whom the aliases of a message lead at most, before those that are there twice are
+/// left out. One alias always fits, and 1,000 that lead to ten each.
+const MAX_EXPANDED: usize = 10 * MAX_TARGETS;
+
+/// 452 4.5.3: the sender may send to the rest in a transaction of its own.
+fn too_many_recipients() -> Refused<'static> {
+    let text = "Too many recipients behind these aliases";
+    Refused::new(452, EnhancedCode::transient(5, 3), text).unwrap_or(Refused::TRY_LATER)
 }
 
 /// 250 2.0.0 with the name of the message, by which sender and receiver can talk about it.
@@ -328,7 +350,7 @@ fn stored(id: MessageId) -> Verdict {
 }
 
 impl<S: Store> Handler for Reading<S> {
-    type Recipient = ();
+    type Recipient = Destination;
 
     fn tls(&mut self, info: &TlsInfo) {
         self.tls = Some(info.clone());
@@ -348,6 +370,7 @@ impl<S: Store> Handler for Reading<S> {
         self.stored = None;
         self.delivered = None;
         *self.refused.get_mut() = 0;
+        *self.expanded.get_mut() = 0;
         let admitted = self.reception.store.admits(mail.size.unwrap_or_default());
         let allowed = || self.policy.sender(&self.client(), &mail.from);
         match admitted.and_then(|()| allowed()) {
@@ -356,10 +379,11 @@ impl<S: Store> Handler for Reading<S> {
         }
     }
 
-    async fn rcpt(&self, _: Session, rcpt: &Rcpt<'_>) -> Verdict {
-        match self.policy.recipient(&self.client(), &rcpt.to) {
-            Decision::Local(_) | Decision::Relay => Verdict::YES,
-            Decision::Refuse(reply) => {
+    async fn rcpt(&self, _: Session, rcpt: &Rcpt<'_>) -> Verdict<Destination> {
+        let destination = self.policy.recipient(&self.client(), &rcpt.to);
+        match destination.and_then(|destination| self.has_room(destination)) {
+            Ok(destination) => Verdict::Accept(destination),
+            Err(reply) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!(
                     session = self.id.to_string(),
@@ -373,7 +397,7 @@ impl<S: Store> Handler for Reading<S> {
         }
     }
 
-    async fn data(&mut self, session: Session, envelope: &Envelope<()>) -> Verdict {
+    async fn data(&mut self, session: Session, envelope: &Envelope<Destination>) -> Verdict {
         let id = self.reception.ids.next();
         let only_recipient = match envelope.recipients.as_slice() {
             [only] => Some(&only.rcpt.to),
@@ -414,14 +438,14 @@ impl<S: Store> Handler for Reading<S> {
         }
     }
 
-    async fn end(&mut self, _: Session, envelope: &Envelope<()>, _: u64) -> Verdict {
+    async fn end(&mut self, _: Session, envelope: &Envelope<Destination>, _: u64) -> Verdict {
         self.store(envelope).await
     }
 
     async fn delivered(
         &mut self,
         _: Session,
-        envelope: &Envelope<()>,
+        envelope: &Envelope<Destination>,
         _: usize,
         _: u64,
     ) -> Verdict {

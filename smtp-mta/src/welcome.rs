@@ -33,11 +33,14 @@ impl fmt::Display for Welcome<'_> {
         }
         let data = self.config.data_dir.display();
         writeln!(f, "mail for these lands in {data}/mail/NAME/:")?;
-        for domain in &self.config.domains {
+        for domain in self.config.domains.iter().filter(|domain| domain.alias_of.is_none()) {
             for mailbox in &domain.mailboxes {
                 writeln!(f, "  {mailbox}@{}", domain.name)?;
             }
-            writeln!(f, "  postmaster@{}", domain.name)?;
+            let postmaster = MailboxName::postmaster();
+            if !domain.aliases.iter().any(|alias| *alias.name.get_ref() == postmaster) {
+                writeln!(f, "  {postmaster}@{}", domain.name)?;
+            }
         }
         self.first_mail(f)
     }
@@ -141,6 +144,20 @@ mod tests {
         assert!(!text.contains("swaks"), "{text}");
         let text = printed(&(listener(587, "submission") + &listener(2525, "mx")));
         assert!(text.contains("swaks --server 127.0.0.1 --port 2525 "), "{text}");
+    }
+
+    #[test]
+    fn only_what_has_a_mailbox_is_listed() {
+        let text = printed(
+            "[[domain]]
+             name = 'a.example'
+             mailboxes = ['ada']
+             aliases = { postmaster = 'ada', info = 'ada' }
+             [[domain]]
+             name = 'b.example'
+             alias_of = 'a.example'",
+        );
+        assert!(text.contains("/:\n  ada@a.example\n\nsend a first mail"), "{text}");
     }
 
     #[test]

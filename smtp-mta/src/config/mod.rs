@@ -3,15 +3,19 @@
 //! Every key has a default; without a file the server listens on loopback for `localhost`.
 //! `example.toml` beside this crate is the reference, and a test compares it with these defaults.
 
+mod domain;
 mod listener;
 mod queue;
 mod values;
 
+pub use domain::{Alias, Domain, Target};
 pub use listener::{Listener, Role, TlsStart, loopback};
 pub use queue::Queue;
 
 use crate::{
-    policy::{DomainName, MailboxName, Network, Policy, Recipients, Sender, Senders},
+    policy::{
+        BadRecipients, DomainName, MailboxName, Network, Policy, Recipients, Sender, Senders,
+    },
     route::Rule,
     users::UserName,
 };
@@ -21,7 +25,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
 };
-use values::size_limit;
+use values::{delimiter, size_limit};
 
 /// The port of a server that nobody configured.
 pub const DEFAULT_PORT: u16 = 2525;
@@ -47,6 +51,9 @@ pub struct Config {
     /// For whom mail is accepted.
     #[serde(rename = "domain", deserialize_with = "not_empty")]
     pub domains: Vec<Domain>,
+    /// What stands between the name of a mailbox and a tag (RFC 5233); `None`: there are no tags.
+    #[serde(deserialize_with = "delimiter")]
+    pub recipient_delimiter: Option<char>,
     /// Where mail goes that does not go by the DNS.
     #[serde(rename = "route")]
     pub routes: Vec<Rule>,
@@ -133,16 +140,6 @@ pub enum LogLevel {
     Debug,
 }
 
-/// A local domain.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Domain {
-    /// Its name, in A-labels or U-labels.
-    pub name: DomainName,
-    /// Its mailboxes, beside the postmaster's. Two domains that name the same one share it.
-    pub mailboxes: Vec<MailboxName>,
-}
-
 /// What is said of a user beside the password.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -162,10 +159,8 @@ impl Default for Config {
             listeners: loopback(DEFAULT_PORT),
             tls: Certificate::default(),
             log: Log::default(),
-            domains: vec![Domain {
-                name: DomainName::localhost(),
-                mailboxes: vec![MailboxName::you()],
-            }],
+            domains: vec![Domain::new(DomainName::localhost(), [MailboxName::you()])],
+            recipient_delimiter: Some('+'),
             routes: Vec::new(),
             name_servers: Vec::new(),
             queue: Queue::default(),
@@ -194,29 +189,35 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] says what is wrong, and where.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        toml::from_str(text).map_err(|error| ConfigError {
+        let wrong = |offset: Option<usize>, says: &str| ConfigError {
             path: path.into(),
-            at: error.span().map(|span| position(text, span.start)),
-            says: plain(error.message()),
-        })
+            at: offset.map(|offset| position(text, offset)),
+            says: plain(says),
+        };
+        let config: Self = toml::from_str(text)
+            .map_err(|error| wrong(error.span().map(|span| span.start), error.message()))?;
+        config.recipients().map_err(|error| wrong(Some(error.offset), &error.says))?;
+        Ok(config)
     }
 
     /// The recipients for whom mail is accepted.
-    pub fn recipients(&self) -> Recipients {
-        let mut recipients = Recipients::default();
-        for domain in &self.domains {
-            recipients.add(domain.name.clone(), domain.mailboxes.iter().cloned());
-        }
-        recipients
+    ///
+    /// # Errors
+    /// The domains contradict each other; never those of a file that was read.
+    pub fn recipients(&self) -> Result<Recipients, BadRecipients> {
+        Recipients::new(&self.domains, self.recipient_delimiter)
     }
 
     /// Who may send what to whom.
-    pub fn policy(&self) -> Policy {
-        let mut senders = Senders::new(self.domains.iter().map(|domain| domain.name.clone()));
+    ///
+    /// # Errors
+    /// As for [`recipients`](Self::recipients).
+    pub fn policy(&self) -> Result<Policy, BadRecipients> {
+        let mut senders = Senders::default();
         for user in &self.users {
             senders.allow(user.name.clone(), user.may_send_as.iter().cloned());
         }
-        Policy::new(self.recipients(), self.relay_networks.clone(), senders)
+        Ok(Policy::new(self.recipients()?, self.relay_networks.clone(), senders))
     }
 }
 
@@ -299,6 +300,8 @@ mod tests {
         let config = parse(&example).unwrap();
         assert!(matches!(config.tls, Certificate::Files { .. }));
         assert_eq!(config.routes.len(), 3);
+        assert_eq!(config.domains.len(), 4);
+        assert_eq!(config.domains.iter().map(|domain| domain.aliases.len()).sum::<usize>(), 3);
         assert_eq!(config.queue.max_messages, Some(1_000_000));
         assert_eq!(config.queue.retry.domains.len(), 1);
         assert_ne!(config, Config::default());

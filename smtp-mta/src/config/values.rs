@@ -79,6 +79,20 @@ pub(super) fn size_limit<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::E
     Ok(octets)
 }
 
+/// What may stand between a name and a tag; nothing: there are no tags. A sign that has a meaning of
+/// its own in addresses, in paths or in what other servers make of them is none of them.
+pub(super) fn delimiter<'de, D: Deserializer<'de>>(from: D) -> Result<Option<char>, D::Error> {
+    let text = String::deserialize(from)?;
+    match text.as_str() {
+        "" => Ok(None),
+        "+" | "-" | "_" | "=" | "#" => Ok(text.chars().next()),
+        _ => Err(de::Error::custom(format_args!(
+            "`{}` is none of `+`, `-`, `_`, `=`, `#`, or nothing",
+            text.escape_debug()
+        ))),
+    }
+}
+
 fn parse_size(text: &str) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);

@@ -175,7 +175,8 @@ impl Dispatcher {
     fn reload(&mut self, settings: Settings, now: Timestamp) {
         let Settings { recipients, directions, router, retry } = settings;
         let Outside { ways, reporter, .. } = &*self.outside;
-        ways.local.recipients.store(Arc::new(recipients));
+        ways.local.recipients.store(Arc::new(recipients.clone()));
+        reporter.recipients.store(Arc::new(recipients));
         ways.remote.direct(directions);
         reporter.retry.store(Arc::clone(&retry));
         self.schedule.reload(schedule::Options::default(), router, retry, now);

@@ -125,7 +125,7 @@ fn find(
     place: u32,
 ) -> Result<MailboxName, Refused<'static>> {
     match entry.recipients.get(place as usize) {
-        Some(recipient) => recipients.find(&recipient.to),
+        Some(recipient) => recipients.mailbox(&recipient.to),
         None => Err(Refused::NO_SUCH_USER),
     }
 }

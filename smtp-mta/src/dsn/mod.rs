@@ -10,7 +10,7 @@ mod part;
 
 use crate::{
     message_id::{MessageId, MessageIds},
-    policy::DomainName,
+    policy::{Destination, DomainName, Recipients},
     queue::{
         Attempt, Change, Entry, Envelope, NewMessage, NewRecipient, Recipient, SqliteQueue,
         Timestamp,
@@ -40,6 +40,8 @@ pub struct Reporter {
     pub tmp: PathBuf,
     /// How long messages are tried.
     pub retry: ArcSwap<RetryPolicy>,
+    /// Where a sender of ours has the mail.
+    pub recipients: ArcSwap<Recipients>,
 }
 
 /// What one notice is about: a sender may want one kind and not another.
@@ -57,7 +59,7 @@ impl Kind {
         match action {
             Action::Failed => Self::Failure,
             Action::Delayed => Self::Delay,
-            Action::Delivered | Action::Relayed => Self::Success,
+            Action::Delivered | Action::Relayed | Action::Expanded => Self::Success,
         }
     }
 
@@ -137,6 +139,16 @@ impl Reporter {
         Some(About { recipient, action: notice.action, attempt, until })
     }
 
+    /// To whom a notice for `sender` goes, who may be an alias.
+    fn recipients(&self, sender: ForwardPath<'static>) -> Vec<NewRecipient> {
+        match self.recipients.load().find(&sender) {
+            Ok(Destination::Others(targets)) => {
+                targets.iter().map(|target| NewRecipient::new(target.to.clone())).collect()
+            }
+            _ => vec![NewRecipient::new(sender)],
+        }
+    }
+
     fn report(
         &self,
         kind: Kind,
@@ -154,7 +166,7 @@ impl Reporter {
         }
         // RFC 6533 §3: who sent with it can read it.
         envelope.smtputf8 = entry.envelope.smtputf8;
-        let recipients = vec![NewRecipient::new(ForwardPath::Mailbox(to.clone()))];
+        let recipients = self.recipients(ForwardPath::Mailbox(to.clone()));
         let body = Spooled::Memory(octets, self.tmp.join(id.to_string()));
         tracing::info!(
             id = id.to_string(),
@@ -272,7 +284,7 @@ impl About<'_> {
             match self.action {
                 Action::Failed => "5.0.0",
                 Action::Delayed => "4.0.0",
-                Action::Delivered | Action::Relayed => "2.0.0",
+                Action::Delivered | Action::Relayed | Action::Expanded => "2.0.0",
             }
             .to_owned()
         })
@@ -285,6 +297,9 @@ impl About<'_> {
             Action::Delivered => *text += "    It is in the mailbox.\r\n",
             Action::Relayed => {
                 *text += "    It is with the next server, which may not tell more.\r\n";
+            }
+            Action::Expanded => {
+                *text += "    It went on to those to whom this address leads, who may not tell more.\r\n";
             }
             Action::Delayed => {
                 let _ = write!(text, "    It will be tried until {}.\r\n", date(self.until));
@@ -326,6 +341,7 @@ impl About<'_> {
             Action::Delayed => "delayed",
             Action::Delivered => "delivered",
             Action::Relayed => "relayed",
+            Action::Expanded => "expanded",
         };
         part::field(status, "Action", action);
         part::field(status, "Status", &self.code());

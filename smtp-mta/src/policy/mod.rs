@@ -1,19 +1,23 @@
 //! Who may send what to whom, and the names that this is about.
 
+mod aliases;
+mod expansion;
 mod recipients;
 mod relay;
 mod senders;
 
-pub use recipients::Recipients;
-pub use relay::{Client, Decision, Network, Policy};
+pub use aliases::{BadRecipients, MAX_CHAIN, MAX_TARGETS};
+pub use expansion::expand;
+pub use recipients::{Destination, Recipients, Target, Who};
+pub use relay::{Client, Network, Policy};
 pub use senders::{Sender, Senders};
 
 use icu_normalizer::ComposingNormalizer;
 use smtp_proto::{EnhancedCode, wire::Refused};
 use std::{borrow::Borrow, fmt, sync::Arc};
 
-/// The name of a mailbox here, which is also that of its folder. It comes from the configuration,
-/// never from a peer.
+/// The name of a mailbox here, which is also that of its folder: `NAME`, or `NAME@DOMAIN` for one that
+/// belongs to a domain alone. It comes from the configuration, never from a peer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MailboxName(Arc<str>);
 
@@ -26,6 +30,9 @@ pub enum BadName {
     /// More than 64 octets (RFC 5321 §4.5.3.1.1).
     #[error("the name of a mailbox has at most 64 octets")]
     Long,
+    /// More than 255 octets, and so no name of a folder.
+    #[error("a name with its domain has at most 255 octets")]
+    LongAddress,
     /// It would be a hidden folder, or the one above.
     #[error("the name of a mailbox must not start with a dot")]
     Dot,
@@ -58,6 +65,15 @@ impl MailboxName {
             return Err(BadName::Character);
         }
         Ok(Self(folded(name).into()))
+    }
+
+    /// The mailbox of this name that belongs to `domain` alone. No other mailbox has an `@`.
+    ///
+    /// # Errors
+    /// [`BadName::LongAddress`].
+    pub fn of(&self, domain: &DomainName) -> Result<Self, BadName> {
+        let name = format!("{self}@{domain}");
+        if name.len() > 255 { Err(BadName::LongAddress) } else { Ok(Self(name.into())) }
     }
 
     /// The postmaster's.

@@ -1,6 +1,6 @@
 //! Who may send to whom.
 
-use super::{DomainName, MailboxName, Recipients, Senders};
+use super::{Destination, DomainName, Recipients, Senders};
 use crate::{config::Role, users::UserName};
 use ipnet::IpNet;
 use smtp_proto::wire::{AddressLiteral, ForwardPath, Host, Mailbox, Refused, ReversePath};
@@ -37,23 +37,13 @@ pub struct Client<'a> {
     pub login: Option<&'a UserName>,
 }
 
-/// What becomes of a recipient.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// It is one of ours.
-    Local(MailboxName),
-    /// It is somebody else's, and the client may send there.
-    Relay,
-    /// Neither.
-    Refuse(Refused<'static>),
-}
-
 /// Who may send what to whom.
 ///
 /// Mail goes to other domains only for a login, or for a client of a listed network on a listener
 /// of role `mx`. The list is empty unless configured: this machine is not on it either. What stands
 /// in a local part, such as another address, never matters, and source routes are dropped as they
-/// are read (RFC 5321 §3.6.1).
+/// are read (RFC 5321 §3.6.1). An alias may lead to another domain whoever sends: its targets are
+/// the configuration's, and nothing of what the client says is in them.
 #[derive(Clone, Debug)]
 pub struct Policy {
     recipients: Recipients,
@@ -72,16 +62,21 @@ impl Policy {
         &self.recipients
     }
 
-    /// What becomes of the recipient `to`.
-    pub fn recipient(&self, client: &Client<'_>, to: &ForwardPath<'_>) -> Decision {
-        match self.recipients.find(to) {
-            Ok(mailbox) => Decision::Local(mailbox),
-            Err(reply) if self.recipients.is_local(to) => Decision::Refuse(reply),
-            Err(_) if self.may_relay(client) && to.mailbox().is_some_and(can_be_relayed) => {
-                Decision::Relay
-            }
-            Err(reply) => Decision::Refuse(reply),
-        }
+    /// Where mail for the recipient `to` goes.
+    ///
+    /// # Errors
+    /// 550 5.7.1 if its domain is not local and the client may not send there, 550 5.1.1 if it is
+    /// local and there is no such recipient.
+    pub fn recipient(
+        &self,
+        client: &Client<'_>,
+        to: &ForwardPath<'_>,
+    ) -> Result<Destination, Refused<'static>> {
+        let destination = self.recipients.find(to)?;
+        let is_elsewhere = destination == Destination::Elsewhere;
+        let goes =
+            !is_elsewhere || self.may_relay(client) && to.mailbox().is_some_and(can_be_relayed);
+        if goes { Ok(destination) } else { Err(Refused::RELAY_DENIED) }
     }
 
     /// Whether `client` may send as `from`. Without a login the question is not ours.
@@ -105,7 +100,11 @@ impl Policy {
     /// # Errors
     /// 550 5.7.1 (RFC 6409 §6.1).
     pub fn author(&self, login: &UserName, author: &Mailbox<'_>) -> Result<(), Refused<'static>> {
-        if self.senders.may(login, author) { Ok(()) } else { Err(super::not_your_address()) }
+        if self.senders.may(login, author, &self.recipients) {
+            Ok(())
+        } else {
+            Err(super::not_your_address())
+        }
     }
 
     fn may_relay(&self, client: &Client<'_>) -> bool {
@@ -146,13 +145,18 @@ fn can_be_relayed(to: &Mailbox<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{config::Config, policy::MailboxName};
 
     fn policy() -> Policy {
-        let domain = |name| DomainName::new(name).unwrap();
-        let mut recipients = Recipients::default();
-        recipients.add(domain("mx.example"), [MailboxName::you()]);
-        let networks = ["192.0.2.0/24", "2001:db8::/32"].map(|text| Network::new(text).unwrap());
-        Policy::new(recipients, networks.into(), Senders::new([domain("mx.example")]))
+        let config = Config::parse(
+            "relay_networks = ['192.0.2.0/24', '2001:db8::/32']
+             [[domain]]
+             name = 'mx.example'
+             mailboxes = ['you']
+             aliases = { out = 'o@far.example' }",
+            "x.toml".as_ref(),
+        );
+        config.unwrap().policy().unwrap()
     }
 
     const ROLES: [Role; 4] = [Role::Mx, Role::Submission, Role::Submissions, Role::Lmtp];
@@ -174,7 +178,7 @@ mod tests {
         clients
     }
 
-    fn decide(client: &Client<'_>, path: &str) -> Decision {
+    fn decide(client: &Client<'_>, path: &str) -> Result<Destination, Refused<'static>> {
         policy().recipient(client, &ForwardPath::parse(path).unwrap().0)
     }
 
@@ -191,8 +195,8 @@ mod tests {
                 Role::Lmtp => false,
             };
             let expected = match allowed {
-                true => Decision::Relay,
-                false => Decision::Refuse(Refused::RELAY_DENIED),
+                true => Ok(Destination::Elsewhere),
+                false => Err(Refused::RELAY_DENIED),
             };
             for path in ["<x@elsewhere.example>", "<@mx.example,@b.example:x@elsewhere.example>"] {
                 assert_eq!(decide(&client, path), expected, "{client:?}");
@@ -212,7 +216,27 @@ mod tests {
                 "<@elsewhere.example:x%elsewhere.example@mx.example>",
             ] {
                 let decision = decide(&client, path);
-                assert_eq!(decision, Decision::Refuse(Refused::NO_SUCH_USER), "{path}");
+                assert_eq!(decision, Err(Refused::NO_SUCH_USER), "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_forward_leads_where_the_configuration_says_whoever_sends_and_whatever_they_add() {
+        let login = UserName::new("you").unwrap();
+        for client in clients(&login) {
+            for path in [
+                "<out@mx.example>",
+                "<out+x@mx.example>",
+                "<out+x%elsewhere.example@mx.example>",
+                r#"<"out+x@elsewhere.example"@mx.example>"#,
+                "<@elsewhere.example:out@mx.example>",
+            ] {
+                let Ok(Destination::Others(targets)) = decide(&client, path) else {
+                    panic!("{path} leads nowhere");
+                };
+                let to: Vec<_> = targets.iter().map(|target| target.to.to_string()).collect();
+                assert_eq!(to, ["<o@far.example>"], "{path}");
             }
         }
     }
@@ -222,10 +246,11 @@ mod tests {
         let login = UserName::new("you").unwrap();
         for client in clients(&login) {
             for path in ["<you@mx.example>", "<@elsewhere.example:you@mx.example>"] {
-                assert_eq!(decide(&client, path), Decision::Local(MailboxName::you()));
+                let you = Destination::Mailbox(MailboxName::you());
+                assert_eq!(decide(&client, path), Ok(you));
             }
-            let postmaster = Decision::Local(MailboxName::postmaster());
-            assert_eq!(decide(&client, "<postmaster>"), postmaster);
+            let postmaster = Destination::Mailbox(MailboxName::postmaster());
+            assert_eq!(decide(&client, "<postmaster>"), Ok(postmaster));
         }
     }
 
@@ -248,12 +273,13 @@ mod tests {
             "x400:abc",
         ] {
             let decision = decide(&client, &format!("<x@[{host}]>"));
-            assert_eq!(decision, Decision::Refuse(Refused::RELAY_DENIED), "{host}");
+            assert_eq!(decision, Err(Refused::RELAY_DENIED), "{host}");
         }
         let decision = decide(&client, "<x@squeaky>");
-        assert_eq!(decision, Decision::Refuse(Refused::RELAY_DENIED));
-        assert_eq!(decide(&client, "<x@[198.51.100.1]>"), Decision::Relay);
-        assert_eq!(decide(&client, "<x@[IPv6:2001:db8::1]>"), Decision::Relay);
+        assert_eq!(decision, Err(Refused::RELAY_DENIED));
+        for literal in ["<x@[198.51.100.1]>", "<x@[IPv6:2001:db8::1]>"] {
+            assert_eq!(decide(&client, literal), Ok(Destination::Elsewhere));
+        }
     }
 
     #[test]

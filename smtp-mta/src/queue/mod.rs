@@ -4,11 +4,12 @@
 //! leaves the queue together with the arrival of what there is to report about it.
 //!
 //! ```text
-//! spool -> enqueue -> waiting <-> held
+//! spool -> enqueue -> expanded
+//!                  -> waiting <-> held
 //!                       |  ^
 //!                attempt|  |settle: later
 //!                       v  |
-//!                     (lane) -> settle: delivered | relayed | expanded | failed -> gone
+//!                     (lane) -> settle: delivered | relayed | failed -> gone
 //! ```
 
 mod body;

@@ -51,12 +51,12 @@ pub(super) fn insert(db: &Connection, entry: &Entry, stored: Stored) -> Result<i
         ":size": stored.size.cast_signed(),
         ":crc32c": stored.crc32c,
         ":in_file": stored.in_file,
-        ":unfinished": entry.recipients.len().cast_signed(),
+        ":unfinished": entry.unfinished().cast_signed(),
     })?;
     let key = db.last_insert_rowid();
     let mut insert = db.prepare_cached(
         "INSERT INTO recipient (message, place, address, notify, orcpt, state, attempts, next,
-         delay_told) VALUES (:message, :place, :address, :notify, :orcpt, 'waiting', 0, :next, 0)",
+         delay_told) VALUES (:message, :place, :address, :notify, :orcpt, :state, 0, :next, 0)",
     )?;
     for (place, recipient) in (0_u32..).zip(&entry.recipients) {
         insert.execute(named_params! {
@@ -68,6 +68,7 @@ pub(super) fn insert(db: &Connection, entry: &Entry, stored: Stored) -> Result<i
                 .map_or_else(|| POSTMASTER.to_owned(), Mailbox::to_string),
             ":notify": recipient.notify.map(|notify| notify.to_string()),
             ":orcpt": recipient.orcpt.as_ref().map(Orcpt::to_string),
+            ":state": recipient.state.as_str(),
             ":next": recipient.next.as_micros(),
         })?;
     }

@@ -322,7 +322,7 @@ impl SqliteQueue {
     /// Brings the octets of a message to where they belong.
     async fn arrival(&self, message: NewMessage) -> Result<Arrival, QueueError> {
         let NewMessage { id, envelope, recipients, body, received } = message;
-        if recipients.is_empty() {
+        if recipients.iter().all(|recipient| recipient.is_expanded) {
             return Err(QueueError::Unacceptable(id));
         }
         let (body, stored) = body::place(&self.0.folder, self.0.inline_limit, id, body).await?;

@@ -40,7 +40,7 @@ pub struct NewMessage {
     pub id: MessageId,
     /// Its envelope, but for the recipients.
     pub envelope: Envelope,
-    /// To whom it goes; at least one.
+    /// To whom it goes; at least one whose place is not taken by others.
     pub recipients: Vec<NewRecipient>,
     /// Its octets, exactly as they will be sent on, trace fields included.
     pub body: Spooled,
@@ -57,12 +57,14 @@ pub struct NewRecipient {
     pub notify: Option<Notify>,
     /// The recipient as the first sender wrote it (RFC 3461 §4.2).
     pub orcpt: Option<Orcpt<'static>>,
+    /// Other recipients of the message have taken its place: it is [`State::Expanded`].
+    pub is_expanded: bool,
 }
 
 impl NewRecipient {
     /// A recipient with no parameter.
     pub fn new(to: ForwardPath<'static>) -> Self {
-        Self { to, notify: None, orcpt: None }
+        Self { to, notify: None, orcpt: None, is_expanded: false }
     }
 }
 
@@ -88,9 +90,14 @@ impl Entry {
         waiting.map(|recipient| recipient.next).min()
     }
 
+    /// For how many recipients something is left to do.
+    pub fn unfinished(&self) -> usize {
+        self.recipients.iter().filter(|recipient| !recipient.state.is_final()).count()
+    }
+
     /// Whether nothing is left to do for any recipient.
     pub fn is_done(&self) -> bool {
-        self.recipients.iter().all(|recipient| recipient.state.is_final())
+        self.unfinished() == 0
     }
 }
 
@@ -122,7 +129,7 @@ impl Recipient {
             to: new.to,
             notify: new.notify,
             orcpt: new.orcpt,
-            state: State::Waiting,
+            state: if new.is_expanded { State::Expanded } else { State::Waiting },
             attempts: 0,
             next: received,
             last: None,
@@ -173,7 +180,7 @@ pub enum State {
     Delivered,
     /// The next server has it.
     Relayed,
-    /// Other recipients have taken its place.
+    /// Other recipients of the message have taken its place, from the beginning.
     Expanded,
     /// It was given up.
     Failed,
@@ -226,8 +233,6 @@ pub enum Final {
     Delivered,
     /// The next server has it.
     Relayed,
-    /// Other recipients have taken its place.
-    Expanded,
     /// It was given up.
     Failed,
 }
@@ -237,7 +242,6 @@ impl From<Final> for State {
         match state {
             Final::Delivered => Self::Delivered,
             Final::Relayed => Self::Relayed,
-            Final::Expanded => Self::Expanded,
             Final::Failed => Self::Failed,
         }
     }

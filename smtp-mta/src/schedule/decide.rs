@@ -2,7 +2,7 @@
 
 use crate::{
     policy::DomainName,
-    queue::{Attempt, Change, Entry, Final, Recipient, Timestamp},
+    queue::{Attempt, Change, Entry, Final, Recipient, State, Timestamp},
     retry::{Next, RetryPolicy},
 };
 use smtp_proto::{
@@ -61,6 +61,8 @@ pub enum Action {
     Delivered,
     /// It is with a server that does not tell.
     Relayed,
+    /// Several others have taken its place.
+    Expanded,
 }
 
 /// What follows for one recipient.
@@ -87,6 +89,9 @@ impl<'a> Verdicts<'a> {
             let until = self.now + UNTRIED;
             return self.changes.push((place, Change::Wait { until, attempt: None }));
         };
+        if recipient.attempts == 0 {
+            self.tell_of_expanded(place);
+        }
         match verdict {
             Verdict::Delivered => {
                 self.done(place, Final::Delivered, attempt, Some(Action::Delivered));
@@ -124,6 +129,20 @@ impl<'a> Verdicts<'a> {
         }
     }
 
+    /// Adds a notice for each recipient whose place others have taken, with the first attempt for the
+    /// first that is none of them. That attempt is written down with the notices, so that they are
+    /// never written twice.
+    fn tell_of_expanded(&mut self, place: u32) {
+        let is_expanded = |it: &Recipient| it.state == State::Expanded;
+        let recipients = &self.entry.recipients;
+        if recipients.iter().position(|it| !is_expanded(it)) != Some(place as usize) {
+            return;
+        }
+        for (place, _) in (0..).zip(recipients).filter(|(_, it)| is_expanded(it)) {
+            self.tell(place, Action::Expanded);
+        }
+    }
+
     /// Adds a notice if it is wanted, and says whether.
     fn tell(&mut self, recipient: u32, action: Action) -> bool {
         let Some(about) = self.entry.recipients.get(recipient as usize) else {
@@ -148,8 +167,8 @@ fn is_wanted(from: &ReversePath<'_>, notify: Option<Notify>, action: Action) -> 
         (None, Action::Failed | Action::Delayed) => true,
         (Some(Notify::On { failure, .. }), Action::Failed) => failure,
         (Some(Notify::On { delay, .. }), Action::Delayed) => delay,
-        (Some(Notify::On { success, .. }), Action::Delivered | Action::Relayed) => success,
-        (None, Action::Delivered | Action::Relayed) | (Some(Notify::Never), _) => false,
+        (Some(Notify::On { success, .. }), _) => success,
+        (None | Some(Notify::Never), _) => false,
     }
 }
 

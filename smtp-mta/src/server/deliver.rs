@@ -41,9 +41,9 @@ fn cannot_send(error: impl fmt::Display) -> Refusal {
 
 /// What `config` says of deliveries.
 pub(super) fn settings(config: &Config) -> Result<Settings, Refusal> {
-    let domains = config.domains.iter().map(|domain| domain.name.clone());
+    let domains = config.domains.iter().map(|domain| domain.name.get_ref().clone());
     Ok(Settings {
-        recipients: config.recipients(),
+        recipients: config.recipients().map_err(|error| Refusal(error.to_string()))?,
         directions: Directions {
             names: Names::new(&config.name_servers).map_err(cannot_send)?,
             own_addresses: own_addresses(&config.listeners).map_err(cannot_send)?,
@@ -67,7 +67,7 @@ pub(super) fn dispatcher(
     let hello = HelloName::parse(hostname.as_str()).map_err(cannot_send)?.into_static();
     let remote = Remote::new(directions, hello).map_err(cannot_send)?;
     let local = Local {
-        recipients: ArcSwap::from_pointee(recipients),
+        recipients: ArcSwap::from_pointee(recipients.clone()),
         maildirs,
         tmp: data.tmp(),
         ids: Arc::clone(ids),
@@ -78,6 +78,7 @@ pub(super) fn dispatcher(
         ids: Arc::clone(ids),
         tmp: data.tmp(),
         retry: ArcSwap::new(Arc::clone(&retry)),
+        recipients: ArcSwap::from_pointee(recipients),
     };
     let schedule = Schedule::new(schedule::Options::default(), router, retry, Timestamp::now());
     Ok(Dispatcher::new(schedule, queue.clone(), Ways { local, remote }, reporter))

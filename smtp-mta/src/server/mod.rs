@@ -101,6 +101,7 @@ impl Mta {
         let queue = SqliteQueue::open(data.queue(), config.queue.options())
             .map_err(|error| Refusal(format!("cannot use the queue: {error}")))?;
         let ids = Arc::new(MessageIds::new().map_err(failed)?);
+        let policy = config.policy().map_err(|error| Refusal(error.to_string()))?;
         let settings = deliver::settings(config)?;
         let mailboxes = settings.recipients.mailboxes();
         let maildirs = Maildirs::open(data.mail(), config.hostname.clone(), &mailboxes);
@@ -109,7 +110,7 @@ impl Mta {
         let dispatch = dispatcher.dispatch();
         let reception = Reception {
             hostname: config.hostname.clone(),
-            policy: ArcSwap::from_pointee(config.policy()),
+            policy: ArcSwap::from_pointee(policy),
             tmp: data.tmp(),
             store: Intake { queue: queue.clone(), dispatch: dispatch.clone() },
             ids,

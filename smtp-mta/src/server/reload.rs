@@ -63,7 +63,7 @@ impl Kept {
             .make(&settings.recipients.mailboxes())
             .map_err(|error| Refusal(format!("cannot make a mailbox: {error}")))?;
         let listeners = self.planned(&config, open, Passed::default())?;
-        let policy = config.policy();
+        let policy = config.policy().map_err(|error| Refusal(error.to_string()))?;
         Ok(Plan { config, changes, policy, certificate, watch, settings, listeners })
     }
 
@@ -104,6 +104,7 @@ impl Changes {
             tls,
             log,
             domains,
+            recipient_delimiter,
             routes,
             name_servers,
             queue,
@@ -128,6 +129,7 @@ impl Changes {
             ("tls", *tls != before.tls),
             ("log.level", log.level != before.log.level),
             ("domain", *domains != before.domains),
+            ("recipient_delimiter", *recipient_delimiter != before.recipient_delimiter),
             ("route", *routes != before.routes),
             ("name_servers", *name_servers != before.name_servers),
             ("queue", *queue != before.queue),

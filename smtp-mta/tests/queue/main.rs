@@ -37,6 +37,7 @@ fn all_that_is_known_about_a_message_comes_back() {
                 to: ForwardPath::parse("<é@[192.0.2.1]>").unwrap().0.into_static(),
                 notify,
                 orcpt: Some(Orcpt::parse("rfc822;Bob+40x").unwrap().into_static()),
+                is_expanded: false,
             });
         }
         let fresh = given.queue.enqueue(message).await.unwrap();
@@ -96,6 +97,37 @@ fn a_message_leaves_with_its_last_recipient_and_its_report_comes_with_that() {
         assert_eq!(given.all().await, [(*settled.reports[0]).clone()]);
         assert_eq!(given.octets(report_id).await, report_id.to_string().as_bytes());
         assert!(matches!(given.queue.body(fresh.id).await, Err(QueueError::NoMessage(_))));
+    });
+}
+
+#[test]
+fn a_recipient_whose_place_others_take_is_there_as_long_as_they_are() {
+    let given = Given::new(Options::default());
+    given.run(async {
+        let to = ["<team@example.org>", "<a@example.org>"];
+        let expanded = || {
+            let mut message = given.message("<s@example.org>", &to);
+            message.recipients[0].is_expanded = true;
+            message
+        };
+        let fresh = given.queue.enqueue(expanded()).await.unwrap();
+        let given = given.reopened().await;
+        assert_eq!(given.all().await, [(*fresh).clone()]);
+        assert_eq!(fresh.recipients[0].state, State::Expanded);
+        let of = |state| Filter { state: Some(state), ..Filter::default() };
+        assert_eq!(given.queue.find(of(State::Expanded), None, 9).await.unwrap().len(), 1);
+        assert_eq!(given.queue.hold(Filter::default()).await.unwrap(), 1);
+        let changes = vec![(1, done(Final::Delivered, &attempt(1)))];
+        let settlement = Settlement { id: fresh.id, changes, reports: Vec::new() };
+        assert_eq!(given.queue.settle(settlement).await.unwrap().unfinished, 0);
+        assert!(given.all().await.is_empty());
+    });
+    given.run(async {
+        let given = given.open_again();
+        let mut nobody = given.message("<s@example.org>", &["<team@example.org>"]);
+        nobody.recipients[0].is_expanded = true;
+        let error = given.queue.enqueue(nobody).await.unwrap_err();
+        assert!(matches!(error, QueueError::Unacceptable(_)), "{error}");
     });
 }
 

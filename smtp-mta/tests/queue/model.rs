@@ -17,6 +17,8 @@ enum Operation {
     Enqueue {
         to: Vec<usize>,
         long: bool,
+        /// Others take the place of the first.
+        expanded: bool,
     },
     Settle {
         which: usize,
@@ -41,7 +43,7 @@ fn change() -> impl Strategy<Value = Change> {
             Change::Wait { until: Timestamp::from_micros(until), attempt: None }
         }),
         end.prop_map(|state| done(state, &attempt(1))),
-        Just(Change::Done { state: Final::Expanded, attempt: None }),
+        Just(Change::Done { state: Final::Failed, attempt: None }),
         Just(Change::Hold),
         Just(Change::DelayTold),
     ]
@@ -51,8 +53,8 @@ fn operation() -> impl Strategy<Value = Operation> {
     let address = || 0..ADDRESSES.len();
     let some = || prop::option::of(address());
     prop_oneof![
-        4 => (prop::collection::vec(address(), 1..4), any::<bool>())
-            .prop_map(|(to, long)| Operation::Enqueue { to, long }),
+        4 => (prop::collection::vec(address(), 1..4), any::<bool>(), any::<bool>())
+            .prop_map(|(to, long, expanded)| Operation::Enqueue { to, long, expanded }),
         5 => (any::<usize>(), prop::collection::vec((0..3_u32, change()), 0..4), any::<bool>())
             .prop_map(|(which, changes, report)| Operation::Settle { which, changes, report }),
         1 => some().prop_map(Operation::Hold),
@@ -100,9 +102,10 @@ fn at(address: Option<usize>) -> Filter {
 async fn step(given: &mut Given, model: &mut Model, operation: Operation) {
     let now = Timestamp::from_micros(50);
     match operation {
-        Operation::Enqueue { to, long } => {
+        Operation::Enqueue { to, long, expanded } => {
             let to: Vec<_> = to.into_iter().map(|at| ADDRESSES[at]).collect();
             let mut message = given.message("<>", &to);
+            message.recipients[0].is_expanded = expanded && to.len() > 1;
             let octets = message.id.to_string().into_bytes().repeat(if long { 9 } else { 1 });
             message.body = given.spooled(message.id, &octets).await;
             let entry = given.queue.enqueue(message).await.unwrap();

@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 use testkit::dns::{Fault, Zone};
 
 /// A notice, taken apart.
-struct Notice {
-    text: String,
+pub(crate) struct Notice {
+    pub(crate) text: String,
     /// The fields of the message and of each recipient.
-    status: Vec<BTreeMap<String, String>>,
+    pub(crate) status: Vec<BTreeMap<String, String>>,
     status_type: String,
     original: String,
     original_type: String,
@@ -61,7 +61,7 @@ fn fields(block: &str) -> BTreeMap<String, String> {
     block.lines().map(field).collect()
 }
 
-fn notices(world: &World) -> Vec<Notice> {
+pub(crate) fn notices(world: &World) -> Vec<Notice> {
     Notice::all(&world.a.mailbox("me"))
 }
 

@@ -131,12 +131,16 @@ impl World {
             let after = self.random.below(spread);
             let from = self.random.pick(&["", "a@one.test", "b@one.test", "c@two.test"]);
             let count = 1 + self.random.below(4);
-            let recipients = (0..count).map(|_| self.recipient()).collect();
+            let mut recipients: Vec<_> = (0..count).map(|_| self.recipient()).collect();
+            if self.random.one_in(4) {
+                let place = self.random.below(count + 1) as usize;
+                recipients.insert(place, NewRecipient { is_expanded: true, ..self.recipient() });
+            }
             self.at(after, Event::Arrive(number, from, recipients));
         }
         for _ in 0..self.random.below(3) {
             let (after, message) = (self.random.below(5000), id(self.random.below(6) as usize));
-            let until = after + self.random.below(2000);
+            let until = after + 1 + self.random.below(2000);
             match self.random.below(5) {
                 0 => self.at(after, Event::Crash),
                 1 => self.at(after, Event::Resume),
@@ -404,7 +408,16 @@ impl World {
         for (place, _) in &decision.changes {
             self.verdicts.remove(&(id, *place));
         }
+        for notice in decision.notices.iter().filter(|it| it.action == Action::Expanded) {
+            *self.notices.entry(((id, notice.recipient), Action::Expanded)).or_default() += 1;
+        }
         if entry.is_done() {
+            for (place, recipient) in (0..).zip(&entry.recipients) {
+                let told = self.notices.contains_key(&((id, place), Action::Expanded));
+                let is_expanded = recipient.state == State::Expanded;
+                let wanted = wants(&entry.envelope.from, recipient.notify, Action::Expanded);
+                assert_eq!(told, is_expanded && wanted);
+            }
             self.queue.remove(&id);
         }
         assert!(self.notices.values().all(|count| *count == 1), "{:?}", self.notices);
@@ -471,7 +484,7 @@ fn wants(from: &ReversePath<'_>, notify: Option<Notify>, action: Action) -> bool
     let wanted = match action {
         Action::Failed => failure,
         Action::Delayed => delay,
-        Action::Delivered | Action::Relayed => success,
+        Action::Delivered | Action::Relayed | Action::Expanded => success,
     };
     wanted && *from != ReversePath::Null
 }

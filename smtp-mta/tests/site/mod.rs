@@ -93,6 +93,13 @@ impl Site {
             .collect()
     }
 
+    /// Forgets the messages in a mailbox.
+    pub(crate) fn empty(&self, name: &str) {
+        for file in files(&self.folder.path().join("mail").join(name).join("new")) {
+            fs::remove_file(file).unwrap();
+        }
+    }
+
     /// Everything that is being received, or was left behind.
     pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
         self.delivered();
