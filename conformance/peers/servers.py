@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import venv
 
@@ -36,6 +37,8 @@ class Server:
     """A process that listens, in a folder of its own below `target/peers`."""
 
     name = "server"
+    # Its file of expectations, if it shares that of another.
+    expected = None
     # What the suite is run as.
     profiles = ["default"]
     # Whether it is ours: then nothing but what its file of expectations says may be amiss.
@@ -48,8 +51,10 @@ class Server:
     sign_in = False
     # Messages are stored as they came, without trace fields.
     as_received = False
-    # There is a recipient whose mail fails after it was taken.
-    has_failing = False
+    # A recipient whose mail fails after it was taken.
+    failing = None
+    # Its process and its log may be watched.
+    watched = False
 
     def __init__(self, binaries, target):
         self.binaries = binaries
@@ -75,6 +80,10 @@ class Server:
     def command(self):
         """The command line that starts it."""
         raise NotImplementedError
+
+    def arguments(self, profile):
+        """What the suite is told beside the profile."""
+        return []
 
     def start(self):
         """Starts it and waits until it listens."""
@@ -151,13 +160,17 @@ class Server:
         lines.append('tls_name = "mx.example.test"')
         if self.sign_in:
             lines += ["sign_in = true", f'submission = "127.0.0.1:{self.ports["address"]}"']
-        if self.has_failing:
-            lines.append(f'failing = "failing@{DOMAIN}"')
+        if self.failing:
+            lines.append(f'failing = "{self.failing}"')
+        if self.watched:
+            lines += [f"pid = {self.process.pid}", 'log = "log"']
         if self.as_received:
             lines.append("as_received = true")
         if self.knows_its_users:
             lines.append(f'unknown = "nobody@{DOMAIN}"')
-            lines.append('foreign = "somebody@foreign.example"')
+            # Who has signed in is no stranger, and may write to everybody.
+            if not self.sign_in:
+                lines.append('foreign = "somebody@foreign.example"')
         if self.credentials:
             lines += ["[credentials]", 'user = "user1"', f'password = "{PASSWORD}"']
         lines.append("[mailbox.maildir]")
@@ -184,7 +197,7 @@ class Packaged(Server):
     """A server from Debian's packages, in an overlay: see `overlay`."""
 
     patience = PATIENCE_WITH_PACKAGES
-    has_failing = True
+    failing = f"failing@{DOMAIN}"
 
     def start(self):
         for tool in ("unshare", "apt-get"):
@@ -286,31 +299,67 @@ class Ours(Server):
 
 
 class Mta(Ours):
-    """`smtp-mta` with its Maildirs."""
+    """`smtp-mta` with its Maildirs, as a server that takes mail from strangers."""
 
     name = "smtp-mta"
+    expected = "smtp-mta"
+    profiles = ["mx", "strict", "security"]
     credentials = False
+    watched = True
+    # One listener and what it is for, and perhaps the same one inside TLS from the first octet.
+    listeners = ['role = "mx"', 'role = "mx"\ntls = "implicit"']
+
+    def arguments(self, profile):
+        return ["--dos"] if profile == "security" else []
 
     def is_complete(self):
-        return len(self.ports) == 2
+        return len(self.ports) == len(self.listeners)
 
     def command(self):
         self.certificate()
         config = self.path / "smtp-mta.toml"
         mailboxes = ", ".join(f'"{user}"' for user in USERS if user != "postmaster")
+        listeners = [f'[[listener]]\naddress = "127.0.0.1:0"\n{more}\n' for more in self.listeners]
         config.write_text(
             'hostname = "mx.example.test"\n'
             'data_dir = "data"\n'
             f'message_size_limit = "{SIZE_LIMIT}"\n'
-            '[[listener]]\naddress = "127.0.0.1:0"\n'
-            '[[listener]]\naddress = "127.0.0.1:0"\ntls = "implicit"\n'
+            # No message leaves this machine.
+            f'name_servers = ["127.0.0.1:{name_server_of_nobody()}"]\n'
+            f'{"".join(listeners)}'
             '[tls]\ncertificate = "cert.pem"\nkey = "key.pem"\n'
             f'[[domain]]\nname = "{DOMAIN}"\nmailboxes = [{mailboxes}]\n'
+            '[[user]]\nname = "user1"\nmay_send_as = ["*"]\n'
         )
-        return [self.binary("smtp-mta"), "--config", config]
+        binary = self.binary("smtp-mta")
+        if self.credentials:
+            subprocess.run(
+                [binary, "--config", config, "user", "add", "user1"], cwd=self.path,
+                input=PASSWORD, text=True, check=True, capture_output=True, timeout=PATIENCE,
+            )
+        return [binary, "--config", config]
 
     def maildir(self, user):
         return self.path / "data" / "mail" / user
+
+
+class MtaSubmission(Mta):
+    """`smtp-mta` as the server of people who log in, by STARTTLS or inside TLS."""
+
+    name = "smtp-mta-submission"
+    profiles = ["submission"]
+    credentials = True
+    sign_in = True
+    failing = "failing@nowhere.example"
+    listeners = ['role = "submission"', 'role = "submissions"']
+
+
+class MtaLmtp(Mta):
+    """`smtp-mta` behind another server, which hands it mail by LMTP."""
+
+    name = "smtp-mta-lmtp"
+    profiles = ["lmtp"]
+    listeners = ['role = "lmtp"']
 
 
 class Example(Ours):
@@ -326,7 +375,7 @@ class Example(Ours):
 
     def command(self):
         folder = self.path / "mail"
-        return [self.binary(f"examples/{self.name}"), "127.0.0.1:0", *self.arguments(folder)]
+        return [self.binary(f"examples/{self.name}"), "127.0.0.1:0", *self.words(folder)]
 
     def maildir(self, user):
         return self.path / "mail" / f"{user}@{DOMAIN}"
@@ -338,7 +387,7 @@ class Catch(Example):
     example = "catch"
     credentials = False
 
-    def arguments(self, folder):
+    def words(self, folder):
         """What follows the address."""
         return [folder]
 
@@ -350,7 +399,7 @@ class Submission(Example):
     profiles = ["default", "strict"]
     sign_in = True
 
-    def arguments(self, folder):
+    def words(self, folder):
         """What follows the address."""
         return ["user1", PASSWORD, folder]
 
@@ -373,9 +422,25 @@ def greets(port, address="127.0.0.1"):
         return False
 
 
+def name_server_of_nobody():
+    """The port of a name server that knows no name; it runs as long as this process."""
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("127.0.0.1", 0))
+
+    def answer():
+        while True:
+            query, client = server.recvfrom(4096)
+            question = query[12 : query.index(b"\0", 12) + 5]
+            # RFC 1035 section 4.1.1: a response that says NXDOMAIN, with the question alone.
+            server.sendto(query[:2] + b"\x81\x83\0\x01" + bytes(6) + question, client)
+
+    threading.Thread(target=answer, daemon=True).start()
+    return server.getsockname()[1]
+
+
 def servers(binaries, target):
     """A maker of each server, by name."""
-    makers = {kind.name: kind for kind in (Postfix, Exim, Aiosmtpd, Mta)}
+    makers = {kind.name: kind for kind in (Postfix, Exim, Aiosmtpd, Mta, MtaSubmission, MtaLmtp)}
     made = {name: lambda kind=kind: kind(binaries, target) for name, kind in makers.items()}
     for adapter in ("tokio", "smol"):
         for kind in (Catch, Submission):

@@ -119,9 +119,13 @@ fn trace_03(t: &Tester<'_>) -> Outcome {
     Err(warn(format!("no offset such as +0000 at the end of \"{whole}\"")).at(t.here()))
 }
 
-/// TRACE-04. The protocol in the Received field tells HELO, EHLO, LHLO and TLS apart.
+/// TRACE-04. The protocol in the Received field tells HELO, EHLO, LHLO, TLS and AUTH apart.
 fn trace_04(t: &Tester<'_>) -> Outcome {
     t.mailbox()?;
+    if t.cooperation().sign_in {
+        let secures = t.hello_as_stranger()?.extension("STARTTLS").is_some();
+        return with_is(t, &mut t.hello()?, if secures { "ESMTPSA" } else { "ESMTPA" });
+    }
     let mut s = t.hello()?;
     let tls = s.extension("STARTTLS").is_some();
     let lmtp = t.hello_verb() == "LHLO";
