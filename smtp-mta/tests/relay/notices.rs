@@ -221,3 +221,35 @@ fn addresses_in_utf_8_stay_what_they_are() {
     assert_eq!(notice.status[1]["Final-Recipient"], "utf-8;jürgen@b.example");
     assert_eq!(notice.status[1]["Diagnostic-Code"], "smtp; 550 5.1.1 niemand heißt so");
 }
+
+#[test]
+fn whatever_a_server_answers_a_notice_has_its_own_fields_only() {
+    let endless: &str = ("550-5.1.1 no\r\n".repeat(10_000) + "550 5.1.1 no").leak();
+    for answer in [
+        "550-5.1.1 no\r\n550-\r\n550-Action: delivered\r\n550 Final-Recipient: rfc822;me@a.example",
+        "550-5.1.1 no\r\n550 \r\n\r\nX-Evil: yes",
+        "550 5.1.1 no\u{1b}[2J\u{8}\rX-Evil: yes\n\nX-Evil: yes",
+        "550 5.1.1 no\0\u{85}\u{2028}X-Evil: yes",
+        endless,
+    ] {
+        let world = World::new(
+            "[[queue.retry.domain]]
+             name = 'b.example'
+             after = '1s*'
+             delay_notice = 'never'
+             expire = '1s'",
+        );
+        let _far = Far::start(world.b, move |verb, _| (verb == "RCPT").then_some(answer));
+        world.send(&["you@b.example"]);
+        let notice = notices(&world).remove(0);
+        assert_eq!(notice.status.len(), 2, "{}", notice.text);
+        let recipient = &notice.status[1];
+        assert_eq!(recipient["Action"], "failed");
+        assert_eq!(recipient["Final-Recipient"], "rfc822;you@b.example");
+        assert!(!recipient.contains_key("X-Evil"), "{recipient:?}");
+        assert!(!notice.text.contains("\nX-Evil"), "{}", notice.text);
+        let breaks = |c: char| c.is_control() && !matches!(c, '\r' | '\n' | '\t');
+        assert!(!notice.text.contains(breaks), "{:?}", notice.text);
+        assert!(notice.text.len() < 10_000, "{}", notice.text.len());
+    }
+}

@@ -3,9 +3,10 @@
 use crate::{
     far::Far,
     site::{Client, Site, eventually, tls::dialogue, tls::tls, without_trace},
-    world::{MESSAGE, World, free_port},
+    world::{MESSAGE, World, ZONE, free_port},
 };
 use smtp_proto::wire::Base64;
+use testkit::dns::Zone;
 
 /// The one message in a mailbox.
 #[track_caller]
@@ -217,4 +218,24 @@ fn mail_comes_from_the_address_and_the_name_of_its_route() {
     world.a.delivered();
     let message = only(far.mailbox("you"));
     assert!(message.contains("from out.a.example ([127.0.0.9])"), "{message}");
+}
+
+#[test]
+fn two_servers_that_send_to_each_other_end_it() {
+    let zone = format!("{ZONE}\nround.example MX 10 mx.b.example");
+    let world = World::with(Zone::new(&zone), "");
+    let _far = Site::with(&format!(
+        "{}
+         [[route]]
+         recipients = ['round.example']
+         smarthost = {{ host = '127.0.0.1', port = {}, tls = 'off' }}",
+        world.b_config,
+        world.a.address.port()
+    ));
+    world.send(&["x@round.example"]);
+    eventually("the sender is told", || !world.a.mailbox_now("me").is_empty());
+    let notice = only(world.a.mailbox_now("me"));
+    assert!(notice.contains("\r\nStatus: 5.4.6\r\n"), "{notice}");
+    let hops = notice.matches("\r\nReceived: from mx.").count();
+    assert!((48..60).contains(&hops), "{hops}");
 }

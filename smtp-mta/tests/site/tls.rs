@@ -2,14 +2,15 @@
 
 use super::Site;
 use rustls::{
-    ClientConfig, ClientConnection, RootCertStore, StreamOwned,
+    ALL_VERSIONS, ClientConfig, ClientConnection, RootCertStore, StreamOwned,
+    SupportedProtocolVersion,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, ServerName, pem::PemObject},
 };
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -19,8 +20,12 @@ pub(crate) fn tls(
     name: &str,
     stream: TcpStream,
 ) -> StreamOwned<ClientConnection, TcpStream> {
-    let path = site.folder.path().join("tls").join(format!("{name}.crt"));
-    trusting(&path, name, stream)
+    trusting(&certificate(site, name), name, stream)
+}
+
+/// The certificate that the site made for itself.
+pub(crate) fn certificate(site: &Site, name: &str) -> PathBuf {
+    site.folder.path().join("tls").join(format!("{name}.crt"))
 }
 
 /// A TLS stream to `name` that trusts only the certificate of the file.
@@ -29,15 +34,32 @@ pub(crate) fn trusting(
     name: &str,
     stream: TcpStream,
 ) -> StreamOwned<ClientConnection, TcpStream> {
+    connected(&client(certificate, ALL_VERSIONS), name, stream)
+}
+
+/// A client that trusts only the certificate of the file.
+pub(crate) fn client(
+    certificate: &Path,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(certificate).unwrap()).unwrap();
     let config = ClientConfig::builder_with_provider(aws_lc_rs::default_provider().into())
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
+    Arc::new(config)
+}
+
+/// A TLS stream of a client that may have talked to the server before.
+pub(crate) fn connected(
+    config: &Arc<ClientConfig>,
+    name: &str,
+    stream: TcpStream,
+) -> StreamOwned<ClientConnection, TcpStream> {
     let name = ServerName::try_from(name.to_owned()).unwrap();
-    StreamOwned::new(ClientConnection::new(Arc::new(config), name).unwrap(), stream)
+    StreamOwned::new(ClientConnection::new(Arc::clone(config), name).unwrap(), stream)
 }
 
 /// Says each line and hears a reply that starts as the other.
