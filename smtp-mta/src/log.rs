@@ -28,7 +28,7 @@ impl Level {
 }
 
 /// Sends the log to the standard error output, for the rest of the process. Later calls change
-/// nothing.
+/// nothing. A line that cannot be written is lost, such as on a disk that is full.
 pub fn install(log: Log) -> Level {
     let colours = io::stderr().is_terminal();
     let (subscriber, level) = adjustable(log, colours, io::stderr);
@@ -49,7 +49,12 @@ fn adjustable<W>(log: Log, colours: bool, writer: W) -> (Box<dyn Subscriber + Se
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let lines = fmt::layer().with_ansi(colours).with_target(false).with_writer(writer);
+    let lines = fmt::layer()
+        .with_ansi(colours)
+        .with_target(false)
+        // It would be said on the standard error output, and a thread that cannot do so panics.
+        .log_internal_errors(false)
+        .with_writer(writer);
     let lines = match log.format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),

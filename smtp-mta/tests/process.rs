@@ -35,6 +35,22 @@ fn without_arguments_mail_for_you_at_localhost_is_received() {
 }
 
 #[test]
+fn a_log_that_cannot_be_written_costs_no_message() {
+    let folder = tempfile::tempdir().unwrap();
+    // A device on which there is no room, ever.
+    let log = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let arguments = ["--port", "0", "--data", folder.path().to_str().unwrap()];
+    let server = Server::logging_to(log.into(), &arguments);
+    let mut client = Client::greeted(server.address);
+    client.deliver(&["you@localhost"], b"text\r\n.\r\n", "250 ");
+    client.deliver(&["you@localhost"], b"text\r\n.\r\n", "250 ");
+    client.ask("QUIT", "221 ");
+    let new = folder.path().join("mail/you/new");
+    eventually("they are in the mailbox", || files(&new).len() == 2);
+    server.stop();
+}
+
+#[test]
 fn a_hangup_ends_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Server::start(folder.path());

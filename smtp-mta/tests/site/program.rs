@@ -38,8 +38,13 @@ impl Server {
 
     /// A server whose first listener is the one to use.
     pub(crate) fn with(arguments: &[&str]) -> Self {
+        Self::logging_to(Stdio::null(), arguments)
+    }
+
+    /// The same with a log.
+    pub(crate) fn logging_to(log: Stdio, arguments: &[&str]) -> Self {
         let mut command = program(arguments);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         out.read_line(&mut line).unwrap();
