@@ -55,7 +55,7 @@ class Report:
         self.skipped += 1
         print(f"skip   {name}: {why}", flush=True)
 
-    def summary(self):
+    def summary(self, name="interop"):
         """Prints the last line; gives the exit code."""
-        print(f"interop: {self.passed} ok, {self.failed} failed, {self.skipped} skipped")
+        print(f"{name}: {self.passed} ok, {self.failed} failed, {self.skipped} skipped")
         return 1 if self.failed or not self.passed else 0

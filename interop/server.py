@@ -46,6 +46,10 @@ class Server:
         """The command line that starts it."""
         raise NotImplementedError
 
+    def errors(self):
+        """Where its log goes."""
+        return subprocess.STDOUT
+
     def start(self):
         """Starts it and learns its port from what it prints."""
         command = self.command()
@@ -55,7 +59,7 @@ class Server:
             cwd=self.path,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=self.errors(),
         )
         found = threading.Event()
         log = open(self.path / "server.log", "ab")
