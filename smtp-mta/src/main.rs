@@ -123,7 +123,8 @@ fn user(arguments: &Arguments, command: &UserCommand) -> Result<(), Refusal> {
 
 fn queue(arguments: &Arguments, command: &QueueCommand) -> Result<ExitCode, Refusal> {
     let config = configure(arguments)?;
-    log::install(Log { level: LogLevel::Warn, ..config.log });
+    // Not what a start of the server would warn of.
+    log::install(Log { level: LogLevel::Error, ..config.log });
     Ok(command.run(&config.data_dir, config.queue.options())?)
 }
 

@@ -8,7 +8,10 @@ use crate::{
 };
 
 /// Recipients after which a page of a list ends.
-const PAGE: usize = 500;
+const PAGE: u64 = 500;
+
+/// The same without a server, where each page opens the queue.
+const PAGE_ALONE: u64 = 5_000;
 
 /// Messages that are read at once for it: one may have many recipients.
 const READ: usize = 20;
@@ -84,7 +87,8 @@ impl Handler {
     ) -> Result<Vec<Answer>, QueueError> {
         let filter = Filter::from(filter);
         let (mut answers, mut done) = (Vec::new(), Done::default());
-        while done.recipients < PAGE as u64 {
+        let page = if self.dispatch.is_some() { PAGE } else { PAGE_ALONE };
+        while done.recipients < page {
             let entries = self.queue.find(filter.clone(), after, READ).await?;
             let Some(last) = entries.last() else {
                 after = None;
