@@ -4,6 +4,7 @@ use crate::{config::Certificate, policy::DomainName};
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use rustls::{ServerConfig, crypto::aws_lc_rs};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use smtp_driver::tls::{ClientTls, TlsError};
 use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
@@ -86,6 +87,19 @@ pub fn check(certificate: &Certificate) -> Result<(), String> {
     match certificate {
         Certificate::Files { certificate, key } => read(certificate, key).map(drop),
         Certificate::SelfMade => Ok(()),
+    }
+}
+
+/// TLS to other servers, of which it believes what is signed by the certificates in `ca_file`, or by
+/// those whom Mozilla believes. Blocks.
+///
+/// # Errors
+/// The file cannot be used, or TLS does not work at all.
+pub fn client(ca_file: Option<&Path>) -> Result<ClientTls, TlsError> {
+    let builder = ClientTls::builder();
+    match ca_file {
+        Some(path) => builder.roots_pem_file(path)?.build(),
+        None => builder.build(),
     }
 }
 

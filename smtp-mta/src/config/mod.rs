@@ -59,6 +59,9 @@ pub struct Config {
     pub routes: Vec<Rule>,
     /// Who is asked for names; without any those of the system.
     pub name_servers: Vec<SocketAddr>,
+    /// Whose certificates are believed of the servers that mail goes to: a PEM file. `None`: those
+    /// whom Mozilla believes.
+    pub ca_file: Option<PathBuf>,
     /// How much waits, and how long.
     pub queue: Queue,
     /// Who may send to other domains without a login, on listeners of role `mx`.
@@ -163,6 +166,7 @@ impl Default for Config {
             recipient_delimiter: Some('+'),
             routes: Vec::new(),
             name_servers: Vec::new(),
+            ca_file: None,
             queue: Queue::default(),
             relay_networks: Vec::new(),
             users: Vec::new(),
@@ -304,6 +308,7 @@ mod tests {
         assert_eq!(config.domains.iter().map(|domain| domain.aliases.len()).sum::<usize>(), 3);
         assert_eq!(config.queue.max_messages, Some(1_000_000));
         assert_eq!(config.queue.retry.domains.len(), 1);
+        assert!(config.ca_file.is_some());
         assert_ne!(config, Config::default());
     }
 

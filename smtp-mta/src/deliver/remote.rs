@@ -17,7 +17,7 @@ use arc_swap::ArcSwap;
 use smtp_client::{
     Cause, Delivery, Endpoint, Envelope, Hop, Mailer, Pool, PoolConfig, Stage, Status, Transcript,
     Watch,
-    driver::{sasl, tls::TlsError},
+    driver::{sasl, tls::ClientTls},
     mx::{Reach, Routing},
     proto::{
         Class,
@@ -87,13 +87,10 @@ impl Mailing<'_> {
 }
 
 impl Remote {
-    /// Mail goes out from the server called `hello`.
-    ///
-    /// # Errors
-    /// TLS does not work at all.
-    pub fn new(directions: Directions, hello: HelloName<'static>) -> Result<Self, TlsError> {
-        let (directions, terms) = (ArcSwap::from_pointee(directions), Terms::new()?);
-        Ok(Self { directions, hello, terms, pools: Mutex::default() })
+    /// Mail goes out from the server called `hello`, inside `tls`.
+    pub fn new(directions: Directions, hello: HelloName<'static>, tls: ClientTls) -> Self {
+        let (directions, terms) = (ArcSwap::from_pointee(directions), Terms::new(tls));
+        Self { directions, hello, terms, pools: Mutex::default() }
     }
 
     /// Finds hosts by these from now on.

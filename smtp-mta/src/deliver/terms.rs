@@ -54,17 +54,15 @@ pub(super) struct Wanted<'t> {
 }
 
 impl Terms {
-    /// # Errors
-    /// TLS does not work at all.
-    pub(super) fn new() -> Result<Self, TlsError> {
+    pub(super) fn new(tls: ClientTls) -> Self {
         let machine = ClientConfig::builder().line_endings(LineEndings::Normalise);
-        Ok(Self {
-            tls: ClientTls::builder().build()?,
+        Self {
+            tls,
             smtp: machine.clone().build(),
             lmtp: machine.mode(Mode::Lmtp).build(),
             buffers: smtp_client::driver::Pool::default(),
             made: Mutex::default(),
-        })
+        }
     }
 
     fn make(

@@ -11,6 +11,7 @@ use crate::{
     queue::{SqliteQueue, Timestamp},
     route::Router,
     schedule::{self, Schedule},
+    tls,
 };
 use arc_swap::ArcSwap;
 use smtp_driver::Stop;
@@ -65,7 +66,8 @@ pub(super) fn dispatcher(
     let hostname = config.hostname.clone();
     let Settings { recipients, directions, router, retry } = settings;
     let hello = HelloName::parse(hostname.as_str()).map_err(cannot_send)?.into_static();
-    let remote = Remote::new(directions, hello).map_err(cannot_send)?;
+    let tls = tls::client(config.ca_file.as_deref()).map_err(cannot_send)?;
+    let remote = Remote::new(directions, hello, tls);
     let local = Local {
         recipients: ArcSwap::from_pointee(recipients.clone()),
         maildirs,

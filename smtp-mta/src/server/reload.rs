@@ -107,6 +107,7 @@ impl Changes {
             recipient_delimiter,
             routes,
             name_servers,
+            ca_file,
             queue,
             relay_networks,
             users,
@@ -117,6 +118,7 @@ impl Changes {
         let fixed = names(&[
             ("hostname", *hostname != before.hostname),
             ("data_dir", *data_dir != before.data_dir),
+            ("ca_file", *ca_file != before.ca_file),
             ("log.format", log.format != before.log.format),
         ]);
         if !fixed.is_empty() {

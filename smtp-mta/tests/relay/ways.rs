@@ -169,6 +169,20 @@ fn a_smarthost_takes_everything() {
 }
 
 #[test]
+fn the_ca_file_says_whose_certificates_are_believed() {
+    let mut world = World::new("tls = 'required'");
+    let far = world.far();
+    world.send(&["you@b.example"]);
+    // Nobody has signed what the server made for itself.
+    let certificate = far.folder.path().join("tls/mx.b.example.crt");
+    world.a_config = format!("ca_file = '{}'\n{}", certificate.display(), world.a_config);
+    let world = world.restart();
+    world.a.delivered();
+    let message = only(far.mailbox("you"));
+    assert!(message.contains("\tby mx.b.example with ESMTPS id "), "{message}");
+}
+
+#[test]
 fn a_fallback_takes_what_no_host_of_the_domain_takes() {
     let at = free_port([127, 0, 0, 3].into());
     let fallback =
