@@ -23,18 +23,24 @@ def smtp_source():
     return shutil.which("smtp-source") or shutil.which("smtp-source", path="/usr/sbin")
 
 
-def source(server, count, kept):
-    """`count` messages over 20 connections, kept open or new for each message."""
-    server.clear()
+def generate(port, count, kept, to):
+    """smtp-source sends `count` messages over 20 connections; gives the seconds that it took."""
     began = time.monotonic()
     command = [smtp_source(), "-s", "20", "-m", str(count), "-l", "4096", "-C", "20",
-               "-M", "client.example", "-f", SENDER, "-t", USER]  # fmt: skip
+               "-M", "client.example", "-f", SENDER, "-t", to]  # fmt: skip
     if kept:
         command.append("-d")
-    command.append(f"127.0.0.1:{server.port}")
+    command.append(f"127.0.0.1:{port}")
     result = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     took = time.monotonic() - began
     expect(result.returncode == 0, f"smtp-source ended with {result.returncode}: {result.stderr}")
+    return took
+
+
+def source(server, count, kept):
+    """`count` messages over 20 connections, kept open or new for each message."""
+    server.clear()
+    took = generate(server.port, count, kept, USER)
     server.wait_for(count)
     messages = server.messages()
     server.clear()
@@ -47,9 +53,10 @@ def source(server, count, kept):
 class Sender(threading.Thread):
     """Sends messages over one connection until it breaks, and notes each 250 it got."""
 
-    def __init__(self, port, name):
+    def __init__(self, port, name, to):
         super().__init__(daemon=True)
         self.port = port
+        self.to = to
         self.label = name
         self.sent = 0
         self.acknowledged = []
@@ -67,21 +74,21 @@ class Sender(threading.Thread):
         """One message."""
         name = f"{self.label}-{self.sent}"
         self.sent += 1
-        wire.envelope()
+        wire.envelope(self.to)
         code = wire.command(b"DATA")
-        text = f"Subject: <{name}>\r\n\r\n".encode() + b"z" * random.randrange(100, 200_000)
+        text = f"Message-ID: <{name}>\r\n\r\n".encode() + b"z" * random.randrange(100, 200_000)
         wire.send(text + b"\r\n.\r\n")
         if code == 354 and wire.reply() == 250:
             self.acknowledged.append((name, len(text) + 2))
 
 
-def kill(server, times):
-    """kill -9 in the middle of it, again and again: what was acknowledged is there, once, whole."""
-    server.clear()
+def kill_often(server, times, to):
+    """kill -9 in the middle of it, again and again; gives the messages that were acknowledged, with
+    their lengths, and how many were begun."""
     acknowledged = {}
     sent = 0
     for round_ in range(times):
-        senders = [Sender(server.port, f"{round_}-{number}") for number in range(10)]
+        senders = [Sender(server.port, f"{round_}-{number}", to) for number in range(10)]
         for sender in senders:
             sender.start()
         time.sleep(random.uniform(0.5, 1.5))
@@ -95,10 +102,18 @@ def kill(server, times):
         # It serves again.
         with Wire(server.port) as wire:
             wire.greet()
+    expect(len(acknowledged) >= 10 * times, f"only {len(acknowledged)} were acknowledged")
+    return acknowledged, sent
+
+
+def kill(server, times):
+    """Behind all kills, what was acknowledged is there, once, whole."""
+    server.clear()
+    acknowledged, sent = kill_often(server, times, USER.encode())
     server.wait_for(len(acknowledged))
     found = {}
     for message in server.messages():
-        name = re.match(rb"Subject: <([^>]*)>", message)
+        name = re.match(rb"Message-ID: <([^>]*)>", message)
         expect(name, f"a stored message has no name: {message[:80]!r}")
         name = name[1].decode()
         expect(name not in found, f"{name} is stored twice")
@@ -108,7 +123,6 @@ def kill(server, times):
     expect(not lost, f"{len(lost)} acknowledged messages are lost, such as {lost[:5]}")
     cut = [name for name, size in acknowledged.items() if found[name] != size]
     expect(not cut, f"{len(cut)} acknowledged messages are not whole, such as {cut[:5]}")
-    expect(len(acknowledged) >= 10 * times, f"only {len(acknowledged)} were acknowledged")
     return f"{times} kills, {sent} begun, {len(acknowledged)} acknowledged, all there"
 
 

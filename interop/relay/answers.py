@@ -6,7 +6,6 @@ import re
 
 from message import expect_same, message
 from ours import ADA
-from programs import run
 from report import expect
 from target import TRACE
 
@@ -50,12 +49,8 @@ def notice(ours, user, address):
 def answer(ours, postfix):
     """swaks has Postfix, where it logs in, send a message to us by MX: it comes inside TLS."""
     ours.clear()
-    file = ours.path / "answer"
     sent = message("answer", ADA)
-    file.write_bytes(sent.removesuffix(b"\r\n"))
-    run(["swaks", "--server", postfix.ip, "--port", "587", "--tls", "--auth", "PLAIN",
-         "--auth-user", "user1@mx.postfix.test", "--auth-password", "secret1", "--from",
-         postfix.address(), "--to", ADA, "--data", f"@{file}"])  # fmt: skip
+    postfix.send(ours.path / "answer", sent, ADA)
     stored = ours.wait(lambda: ours.mailbox("ada"), "message from Postfix")
     trace = TRACE.match(stored[0])
     expect_same(stored[0][trace.end() :], sent)

@@ -5,6 +5,7 @@ Each case has a domain of its own, `NAME.test`, and the far side behind it an ad
 
 import contextlib
 import dataclasses
+import datetime
 import email
 import email.policy
 import re
@@ -166,6 +167,7 @@ def check(ours, far, case):
         for user, outcomes in case.outcomes.items():
             address = case.address(user)
             ours.wait_for_outcomes(address, outcomes, PATIENCE)
+            ours.wait(lambda: is_settled(ours, address, outcomes), f"end in the queue for {address}")
             if outcomes[-1] == "failed" or case.status and len(case.outcomes) == 1:
                 about = notice(ours, "ada", address)[1]
                 told = about["Action"], about["Status"]
@@ -176,6 +178,16 @@ def check(ours, far, case):
             error.args = ("\n".join([str(error), *far.dialogue[-12:]]),)
         raise
     return ", ".join(f"{user}: {' '.join(it)}" for user, it in case.outcomes.items())
+
+
+def is_settled(ours, address, outcomes):
+    """Whether the queue says the same: the recipient waits for a time to come, or no longer."""
+    for recipient in (it for one in ours.queue("--to", address) for it in one["recipients"]):
+        if recipient["to"] == address and recipient["state"] == "waiting":
+            due = datetime.datetime.fromisoformat(recipient["next"])
+            later = due > datetime.datetime.now(datetime.timezone.utc)
+            return outcomes == WAITS and later and recipient["attempts"] == len(outcomes)
+    return outcomes != WAITS
 
 
 def arrived(far, case):

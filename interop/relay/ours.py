@@ -8,6 +8,7 @@ import smtplib
 import subprocess
 import time
 
+from peers import PASSWORD
 from report import expect
 from server import Mta
 from wire import blind_tls
@@ -27,9 +28,11 @@ class Ours(Mta):
     host, ip = "mx.a.test", "192.0.2.10"
     user, password = "ada", USERS["ada"]
 
-    def __init__(self, binaries, more=""):
+    def __init__(self, binaries, postfix, more=""):
         super().__init__(binaries)
-        self.config = self.path / "smtp-mta.toml"
+        shutil.copy(postfix.path / "ca.pem", self.path)
+        (self.path / "password").write_text(PASSWORD)
+        self.config = self.path / "mta.toml"
         self.config.write_text((HERE / "mta.toml").read_text() + more)
         self.read = 0
         self.lines = []
@@ -94,6 +97,10 @@ class Ours(Mta):
             f"{outcomes} for {to}, but {self.outcomes(to)},", seconds,
         )  # fmt: skip
         expect(seen == outcomes, f"{seen} for {to}, not {outcomes}: {self.deliveries(to)}")
+
+    def queue(self, *words):
+        """What `queue list` says of the messages that wait."""
+        return [json.loads(line) for line in self.run("queue", "list", "--json", *words).splitlines()]
 
     def forget(self):
         """Forgets what the log said so far."""
