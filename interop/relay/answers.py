@@ -3,9 +3,11 @@
 import email
 import email.policy
 import re
+import smtplib
 
 from message import expect_same, message
 from ours import ADA
+from programs import TIMEOUT
 from report import expect
 from target import TRACE
 
@@ -92,8 +94,22 @@ def by_us(ours, postfix):
     return f"{about['Status']}, {whole.original_type}"
 
 
+def by_lmtp(ours):
+    """LMTP, as from another server of ours: a reply for each recipient."""
+    ours.clear()
+    sent = message("lmtp", ADA)
+    with smtplib.LMTP("127.0.0.1", 24, "client.example", timeout=TIMEOUT) as client:
+        refused = client.sendmail("sender@client.example", [ADA, "nobody@a.test"], sent)
+    expect(list(refused) == ["nobody@a.test"], f"refused: {refused}")
+    stored = ours.wait(lambda: ours.mailbox("ada"), "message by LMTP")[0]
+    expect(b"with LMTP" in TRACE.match(stored)[0], f"{stored[:400]!r}")
+    expect_same(stored[TRACE.match(stored).end() :], sent)
+    return f"nobody: {refused['nobody@a.test'][0]}"
+
+
 def check_answers(report, ours, postfix):
-    """Postfix answers, and refuses."""
+    """Postfix answers, and refuses; and a server of ours hands over by LMTP."""
+    report.check("LMTP", by_lmtp, ours)
     report.check("an answer from Postfix, inside TLS", answer, ours, postfix)
     report.check("a notice of Postfix", by_postfix, ours, postfix)
     report.check("a notice of ours", by_us, ours, postfix)

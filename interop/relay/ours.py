@@ -30,6 +30,10 @@ class Ours(Mta):
 
     def __init__(self, binaries, postfix, more=""):
         super().__init__(binaries)
+        built = self.binaries / "smtp-mta"
+        expect(os.access(built, os.X_OK), f"{built} is not built")
+        # Its user may not be let into the folder where it was built.
+        self.program = shutil.copy(built, self.path)
         shutil.copy(postfix.path / "ca.pem", self.path)
         (self.path / "password").write_text(PASSWORD)
         self.config = self.path / "mta.toml"
@@ -44,8 +48,7 @@ class Ours(Mta):
         os.chown(self.path, USER, USER)
         user = [f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
         capability = ["--inh-caps=+net_bind_service", "--ambient-caps=+net_bind_service"]
-        program = [self.binaries / "smtp-mta", "--config", self.config]
-        return [shutil.which("setpriv"), *user, *capability, *program, *words]
+        return [shutil.which("setpriv"), *user, *capability, self.program, "--config", self.config, *words]
 
     def command(self):
         return self.words("serve")

@@ -11,11 +11,9 @@ import subprocess
 import sys
 import tempfile
 
-from report import Failed
-from servers import Missing, greets
+from servers import Missing
 
 HERE = pathlib.Path(__file__).resolve().parent
-NAME_SERVER = "192.0.2.53"
 # In the environment: the file descriptor of the network that this machine had before.
 OUTSIDE = "RELAY_OUTSIDE"
 NETWORK = [
@@ -36,8 +34,15 @@ def enter():
         for words in NETWORK:
             subprocess.run(["ip", *words.split()], check=True)
         return
+    for tool in ["ip", "nsenter", "setpriv", "unshare"]:
+        if not shutil.which(tool):
+            raise Missing(tool)
     if os.geteuid() != 0:
+        if subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode != 0:
+            raise Missing("root, to make a network name space")
         os.execvp("sudo", ["sudo", "-n", "-E", sys.executable, *sys.argv])
+    if subprocess.run(["unshare", "--net", "true"], capture_output=True).returncode != 0:
+        raise Missing("the right to make a network name space")
     network = os.open("/proc/self/ns/net", os.O_RDONLY)
     os.set_inheritable(network, True)
     os.environ[OUTSIDE] = str(network)
