@@ -94,6 +94,30 @@ def by_us(ours, postfix):
     return f"{about['Status']}, {whole.original_type}"
 
 
+def on_success(ours, host, action):
+    """Who asks for it is told that a message has arrived: by a server that can, or by us, who have
+    handed it to one that cannot."""
+    ours.clear()
+    to, envelope = host.address(), f"envelope-{host.name}"
+    sent = message(envelope, to)
+    ours.submit(sent, [to], f"ENVID={envelope}", "RET=HDRS", rcpt=["NOTIFY=SUCCESS,FAILURE"])
+    whole, about = notice(ours, "ada", to)
+    expect(about["Action"] == action, f"{about}")
+    expect(whole.message["Original-Envelope-Id"] == envelope, f"{whole.message}")
+    expect("Content-Disposition" not in whole.original, "it has more than the header")
+    return f"{about['Action']}, says {whole.message['Reporting-MTA']}"
+
+
+def never(ours, postfix):
+    """Who asks for it is told nothing."""
+    ours.clear()
+    to = postfix.address("unknown")
+    ours.submit(message("never", to), [to], rcpt=["NOTIFY=NEVER"])
+    ours.wait_for_outcomes(to, ["failed"])
+    ours.wait(lambda: not ours.queue("--to", to), "end of the message")
+    expect(not ours.mailbox("ada"), "the sender is told")
+
+
 def by_lmtp(ours):
     """LMTP, as from another server of ours: a reply for each recipient."""
     ours.clear()
@@ -107,9 +131,13 @@ def by_lmtp(ours):
     return f"nobody: {refused['nobody@a.test'][0]}"
 
 
-def check_answers(report, ours, postfix):
+def check_answers(report, ours, postfix, aiosmtpd):
     """Postfix answers, and refuses; and a server of ours hands over by LMTP."""
     report.check("LMTP", by_lmtp, ours)
     report.check("an answer from Postfix, inside TLS", answer, ours, postfix)
     report.check("a notice of Postfix", by_postfix, ours, postfix)
     report.check("a notice of ours", by_us, ours, postfix)
+    report.check("NOTIFY=SUCCESS, passed on", on_success, ours, postfix, "delivered")
+    report.check("NOTIFY=SUCCESS, not passed on", on_success, ours, aiosmtpd, "relayed")
+    ours.forget()
+    report.check("NOTIFY=NEVER", never, ours, postfix)

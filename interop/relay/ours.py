@@ -116,10 +116,11 @@ class Ours(Mta):
 
     # ── what it is sent ──
 
-    def submit(self, octets, recipients, *options, sender=ADA):
-        """Submits a message with smtplib, after STARTTLS and a login."""
+    def submit(self, octets, recipients, *options, sender=ADA, rcpt=()):
+        """Submits a message with smtplib, after STARTTLS and a login; `options` are parameters of
+        MAIL, `rcpt` of each RCPT."""
         with smtplib.SMTP("127.0.0.1", 587, "client.example", timeout=PATIENCE) as client:
             client.starttls(context=blind_tls())
             client.login(self.user, self.password)
-            refused = client.sendmail(sender, recipients, octets, mail_options=options)
+            refused = client.sendmail(sender, recipients, octets, options, rcpt)
             expect(not refused, f"refused: {refused}")
