@@ -189,6 +189,14 @@ impl Lane {
         }
     }
 
+    /// The clock was set back: what was to end ends as soon as it would have.
+    pub fn set_back(&mut self, by: Duration) {
+        self.free_from = self.free_from - by;
+        if let Some(pause) = &mut self.pause {
+            pause.until = pause.until - by;
+        }
+    }
+
     /// Whether nothing is worth remembering.
     pub fn is_fresh(&self, now: Timestamp) -> bool {
         self.in_flight == 0

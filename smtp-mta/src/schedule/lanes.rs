@@ -194,6 +194,15 @@ impl Lanes {
         waiting.into_iter().for_each(|lane| self.enlist(lane));
     }
 
+    /// The clock was set back: no wait becomes longer by it.
+    pub(super) fn set_back(&mut self, by: Duration) {
+        self.times = self.times.iter().map(|(at, lane)| (*at - by, *lane)).collect();
+        for state in self.lanes.values_mut() {
+            state.lane.set_back(by);
+            state.time = state.time.map(|at| at - by);
+        }
+    }
+
     /// Begins anew: what is in flight ends as if it had never been, and nothing is ready.
     pub(super) fn clear(&mut self) {
         *self = Self { count: self.count, ..Self::default() };

@@ -46,6 +46,9 @@ use std::{
 };
 use window::{Phase, Window};
 
+/// By how much a clock may be set back and be waited for.
+const SET_BACK: Duration = Duration::from_secs(60);
+
 /// What can be set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -176,7 +179,8 @@ pub struct Schedule {
     decisions: VecDeque<Decision>,
     count: u64,
     is_stopped: bool,
-    /// The latest time it was told: its time does not go back.
+    /// The time it was told last. A clock that was set back a little is waited for; one that was
+    /// set back further is followed, with all that waits.
     now: Timestamp,
 }
 
@@ -346,6 +350,12 @@ impl Schedule {
     }
 
     fn advance(&mut self, now: Timestamp) -> Timestamp {
+        let back = self.now.since(now);
+        if back > SET_BACK {
+            self.window.set_back(back, now);
+            self.lanes.set_back(back);
+            self.now = now;
+        }
         self.now = self.now.max(now);
         let now = self.now;
         self.lanes.advance(now);

@@ -235,6 +235,21 @@ impl Window {
         self.look(now);
     }
 
+    /// The clock was set back to `now`: no wait becomes longer by it. In the queue are times of
+    /// before, so it is asked anew.
+    pub(super) fn set_back(&mut self, by: Duration, now: Timestamp) {
+        self.times = self.times.iter().map(|(at, id, place)| (*at - by, *id, *place)).collect();
+        let phases = self.messages.values_mut().flat_map(|held| held.places.values_mut());
+        for phase in phases {
+            if let Phase::Timed(at) = phase {
+                *at = *at - by;
+            }
+        }
+        self.started = self.started.min(now);
+        self.ask_from = now;
+        self.look(now);
+    }
+
     /// What to ask the queue now, if anything.
     pub(super) fn load(&mut self, now: Timestamp) -> Option<Load> {
         if self.loading.is_some() || self.ask_at() > now {
@@ -346,9 +361,10 @@ impl Window {
     }
 }
 
-/// Whether the message is so young that it may yet be handed over.
+/// Whether the message is so young that it may yet be handed over. One of the future is older than
+/// the clock, which was set back.
 fn is_fresh(entry: &Entry, now: Timestamp) -> bool {
-    now < entry.received + FRESH
+    (entry.received..entry.received + FRESH).contains(&now)
 }
 
 /// Whether no attempt was made.

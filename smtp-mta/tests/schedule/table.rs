@@ -412,3 +412,48 @@ fn a_young_message_is_left_by_the_queue_to_who_took_it_in() {
     fresh(&mut schedule, entry, at(3));
     assert_eq!(works(&mut schedule, at(3)).len(), 1);
 }
+
+#[test]
+fn a_clock_that_is_set_back_holds_up_neither_what_comes_nor_what_waits() {
+    let mut schedule = schedule(one_at_a_time());
+    for (number, to_whom, feedback) in
+        [(1, "a@a.test", Feedback::Good), (2, "b@b.test", Feedback::Down)]
+    {
+        fresh(&mut schedule, message(number, "me@x.test", vec![to(to_whom)], START), START);
+        let work = work(&mut schedule, START);
+        end(&mut schedule, &work, LATER, feedback, START);
+        let settle = decision(&mut schedule, START);
+        schedule.settled(settle.ticket, START);
+    }
+    let now = START - seconds(3600);
+    fresh(&mut schedule, message(3, "me@x.test", vec![to("c@c.test")], now), now);
+    assert_eq!(work(&mut schedule, now).entry.id, id(3));
+    assert!(matches!(schedule.poll(now), Step::Load(_)), "the queue is asked anew");
+    schedule.loaded(Vec::new(), now);
+
+    // The pause of b.test is as long as before, and so is the wait of the first message.
+    let next = message(4, "me@x.test", vec![to("b@b.test")], now + seconds(30));
+    fresh(&mut schedule, next, now + seconds(30));
+    let mut begun = Vec::new();
+    for second in 30..70 {
+        let now = now + seconds(second);
+        loop {
+            match schedule.poll(now) {
+                Step::Attempt(work) => begun.push((second, work.entry.id)),
+                Step::Load(_) => schedule.loaded(Vec::new(), now),
+                Step::Settle(_) => {}
+                Step::Wait(_) => break,
+            }
+        }
+    }
+    assert_eq!(begun, [(30, id(4)), (60, id(1))]);
+}
+
+#[test]
+fn what_comes_late_over_a_clock_that_was_set_back_far_is_the_queues() {
+    let mut schedule = schedule(Options::default());
+    let now = START - seconds(3600);
+    fresh(&mut schedule, message(1, "me@x.test", vec![to("a@a.test")], START), now);
+    assert_eq!(schedule.held(), 0);
+    assert!(matches!(schedule.poll(now), Step::Load(_)));
+}
