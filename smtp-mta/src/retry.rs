@@ -15,6 +15,8 @@
 //! after = "30m 2h*"
 //! ```
 
+#[cfg(test)]
+use crate::config::reference;
 use crate::{policy::DomainName, queue::Timestamp};
 use serde::{Deserialize, Deserializer, de};
 use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
@@ -195,6 +197,7 @@ pub(crate) fn parse_time(text: &str) -> Option<Duration> {
 
 /// When messages are tried again, by the domain of the recipient.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(with = "Table"))]
 #[serde(try_from = "Table")]
 pub struct RetryPolicy {
     /// For all that have none of their own.
@@ -210,25 +213,45 @@ impl RetryPolicy {
     }
 }
 
-/// `[queue.retry]` as it is written.
+/// When messages are tried again that a server would not take yet.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct Table {
+    /// The waits between attempts; the last one, with a star, repeats.
+    #[cfg_attr(test, schemars(with = "Option<reference::Waits>"))]
     after: Option<Waits>,
+    /// After which time a message is given up, and the sender told.
+    #[cfg_attr(test, schemars(with = "Option<reference::Time>"))]
     expire: Option<Time>,
+    /// By how many percent a wait may be longer or shorter, at most 50.
+    #[cfg_attr(test, schemars(with = "Option<u8>"))]
     jitter: Option<Jitter>,
+    /// After which time the sender is told that a message is late.
+    #[cfg_attr(test, schemars(with = "Option<reference::TimeOrNever>"))]
     delay_notice: Option<DelayNotice>,
     #[serde(default, rename = "domain")]
     domains: Vec<DomainTable>,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+/// What is different for recipients of one domain.
 #[serde(deny_unknown_fields)]
 struct DomainTable {
+    /// The recipients' domain.
     name: DomainName,
+    /// As in `[queue.retry]`, from which comes what is not said here; so for the others.
+    #[cfg_attr(test, schemars(with = "Option<reference::Waits>"))]
     after: Option<Waits>,
+    /// When a message is given up.
+    #[cfg_attr(test, schemars(with = "Option<reference::Time>"))]
     expire: Option<Time>,
+    /// Percent.
+    #[cfg_attr(test, schemars(with = "Option<u8>"))]
     jitter: Option<Jitter>,
+    /// When the sender is told.
+    #[cfg_attr(test, schemars(with = "Option<reference::TimeOrNever>"))]
     delay_notice: Option<DelayNotice>,
 }
 

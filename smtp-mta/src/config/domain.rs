@@ -1,5 +1,7 @@
 //! `[[domain]]`: for whom mail is accepted, and where it leads.
 
+#[cfg(test)]
+use super::reference;
 use crate::policy::{DomainName, MailboxName};
 use serde::{Deserialize, Deserializer, de};
 use smtp_proto::wire::Mailbox;
@@ -8,6 +10,7 @@ use toml::Spanned;
 
 /// A local domain. What may be wrong in view of the other domains has its place in the file with it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(with = "Keys"))]
 #[serde(try_from = "Keys")]
 pub struct Domain {
     /// Its name, in A-labels or U-labels.
@@ -56,17 +59,32 @@ impl Domain {
     }
 }
 
-/// A domain as it is written.
+/// A domain for which mail is accepted. Upper and lower case are the same, and every domain has a
+/// postmaster as well (RFC 5321 §4.5.1).
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct Keys {
+    /// Its name.
+    #[cfg_attr(test, schemars(with = "DomainName"))]
     name: Spanned<DomainName>,
+    /// Its mailboxes. Those of the same name in two domains are one mailbox. They may only be left
+    /// out where `alias_of` stands.
     mailboxes: Option<Vec<MailboxName>>,
+    /// Names that lead elsewhere: each to a name of this domain, to an address anywhere, or to a
+    /// list of them. One that names itself keeps a copy of what it forwards.
     #[serde(default, deserialize_with = "aliases")]
+    #[cfg_attr(test, schemars(with = "reference::Aliases"))]
     aliases: Vec<Alias>,
+    /// Who gets what is for nobody else.
     #[serde(default, deserialize_with = "targets")]
+    #[cfg_attr(test, schemars(with = "reference::Targets"))]
     catch_all: Vec<Spanned<Target>>,
+    /// The domain whose addresses these are, all of them; no other key but `name` goes with it.
+    #[cfg_attr(test, schemars(with = "Option<DomainName>"))]
     alias_of: Option<Spanned<DomainName>>,
+    /// Whether the mailboxes are this domain's own, `mail/NAME@DOMAIN/`, and so the users, whose
+    /// names are addresses; they are not unless it says so.
     #[serde(default)]
     separate: bool,
 }

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// An address to listen on, and what is spoken there.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(with = "Keys"))]
 #[serde(try_from = "Keys")]
 pub struct Listener {
     /// The address and the port; port 0 takes one that is free.
@@ -17,6 +18,7 @@ pub struct Listener {
 
 /// Who is expected to talk to a listener.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Other servers, with mail for the local domains.
@@ -49,6 +51,7 @@ impl Role {
 
 /// How TLS begins on a listener.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum TlsStart {
     /// When the client says STARTTLS (RFC 3207).
@@ -62,12 +65,19 @@ pub enum TlsStart {
 
 /// A listener as it is written.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct Keys {
+    /// Where to listen; port 0 takes one that is free. One on `[::1]` is left out on a machine
+    /// without IPv6.
     #[serde(deserialize_with = "socket_address")]
+    #[cfg_attr(test, schemars(with = "super::reference::Address"))]
     address: SocketAddr,
+    /// Who is expected there; `"mx"` unless it says otherwise.
     #[serde(default)]
     role: Role,
+    /// How TLS begins; `"starttls"` unless it says otherwise. `"submissions"` is always
+    /// `"implicit"`, and `"submission"` never `"off"`.
     tls: Option<TlsStart>,
 }
 

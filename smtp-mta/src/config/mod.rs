@@ -6,6 +6,8 @@
 mod domain;
 mod listener;
 mod queue;
+#[cfg(test)]
+pub(crate) mod reference;
 mod values;
 
 pub use domain::{Alias, Domain, Target};
@@ -32,14 +34,17 @@ pub const DEFAULT_PORT: u16 = 2525;
 
 /// All that can be configured.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// What the server calls itself in its greeting and in `Received`.
+    /// What the server calls itself in its greeting and in `Received`: on the Internet, the name
+    /// that its address resolves to.
     pub hostname: DomainName,
-    /// Where everything is kept.
+    /// The folder in which everything is kept: mail, queue, users. Made if it is missing.
     pub data_dir: PathBuf,
-    /// Octets of a message; announced by SIZE (RFC 1870).
+    /// The longest message, at least 64 KiB; announced by SIZE (RFC 1870).
     #[serde(deserialize_with = "size_limit")]
+    #[cfg_attr(test, schemars(with = "reference::Size"))]
     pub message_size_limit: u64,
     /// Where the server listens.
     #[serde(rename = "listener", deserialize_with = "not_empty")]
@@ -51,20 +56,24 @@ pub struct Config {
     /// For whom mail is accepted.
     #[serde(rename = "domain", deserialize_with = "not_empty")]
     pub domains: Vec<Domain>,
-    /// What stands between the name of a mailbox and a tag (RFC 5233); `None`: there are no tags.
+    /// The character between the name of a mailbox and a tag (RFC 5233): mail for `ada+news` is for
+    /// `ada`. An empty text: there are no tags.
     #[serde(deserialize_with = "delimiter")]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub recipient_delimiter: Option<char>,
     /// Where mail goes that does not go by the DNS.
     #[serde(rename = "route")]
     pub routes: Vec<Rule>,
-    /// Who is asked for names; without any those of the system.
+    /// The name servers to ask, addresses with a port; none: those of the system.
+    #[cfg_attr(test, schemars(with = "Vec<reference::Address>"))]
     pub name_servers: Vec<SocketAddr>,
     /// Whose certificates are believed of the servers that mail goes to: a PEM file. `None`: those
     /// whom Mozilla believes.
     pub ca_file: Option<PathBuf>,
     /// How much waits, and how long.
     pub queue: Queue,
-    /// Who may send to other domains without a login, on listeners of role `mx`.
+    /// Networks whose mail to other domains is taken without a login, on listeners of role `mx`.
+    /// None means nobody: not this machine either.
     pub relay_networks: Vec<Network>,
     /// What is said of users beside their password.
     #[serde(rename = "user")]
@@ -73,6 +82,7 @@ pub struct Config {
 
 /// The certificate of the server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(with = "CertificateFiles"))]
 #[serde(try_from = "CertificateFiles")]
 pub enum Certificate {
     /// Made by the server for its own name, and kept in the data folder.
@@ -88,9 +98,13 @@ pub enum Certificate {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct CertificateFiles {
+    /// A PEM file: the certificate, followed by the intermediate ones. Without it the server makes
+    /// one for its own name, which suits a try and no more.
     certificate: Option<PathBuf>,
+    /// A PEM file: its private key.
     key: Option<PathBuf>,
 }
 
@@ -109,6 +123,7 @@ impl TryFrom<CertificateFiles> for Certificate {
 
 /// What is logged, and how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
     /// For people or for programs.
@@ -119,6 +134,7 @@ pub struct Log {
 
 /// The form of a log line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people.
@@ -130,6 +146,7 @@ pub enum LogFormat {
 
 /// How important a log line is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
     /// What somebody must look after.
@@ -145,6 +162,7 @@ pub enum LogLevel {
 
 /// What is said of a user beside the password.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct User {
     /// As the user logs in.

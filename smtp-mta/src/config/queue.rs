@@ -6,15 +6,19 @@ use serde::{Deserialize, Deserializer};
 
 /// `[queue]`: how much the queue holds, and how long.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Queue {
-    /// Messages; `None`: as many as the disk has room for.
+    /// Most messages that wait, beyond which the answer to MAIL is 452; none: as many as the disk
+    /// has room for.
     pub max_messages: Option<u64>,
-    /// Octets of all messages; `None`: as above.
+    /// Most octets of all messages that wait; none: as above.
     #[serde(deserialize_with = "some_size")]
+    #[cfg_attr(test, schemars(with = "super::reference::Size"))]
     pub max_bytes: Option<u64>,
-    /// Octets of the disk that are left free.
+    /// How much of the disk is left free; with less, the answer to MAIL is 452.
     #[serde(deserialize_with = "size")]
+    #[cfg_attr(test, schemars(with = "super::reference::Size"))]
     pub reserve: u64,
     /// When messages are tried again.
     pub retry: RetryPolicy,

@@ -10,10 +10,7 @@ use crate::{
 };
 use std::{sync::Arc, time::Duration};
 use tokio::{
-    sync::{
-        Semaphore,
-        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
-    },
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     task::JoinSet,
     time::{Instant, sleep, timeout},
 };
@@ -29,10 +26,6 @@ const AGAIN_AT_MOST: Duration = Duration::from_secs(60);
 
 /// Events that are taken at once.
 const EVENTS: usize = 256;
-
-/// Settlements with notices that are written down at once: for each a message is read, and in a
-/// moment it may be all that waits for a dead destination.
-const NOTICES: usize = 16;
 
 /// Tells the [`Dispatcher`] what has happened to the queue. Clones talk to the same.
 #[derive(Clone, Debug)]
@@ -54,7 +47,6 @@ struct Outside {
     queue: SqliteQueue,
     ways: Ways,
     reporter: Reporter,
-    notices: Semaphore,
 }
 
 #[derive(Debug)]
@@ -114,8 +106,7 @@ impl Dispatcher {
     /// Delivers what is in `queue` as `schedule` says, by `ways`.
     pub fn new(schedule: Schedule, queue: SqliteQueue, ways: Ways, reporter: Reporter) -> Self {
         let (sender, events) = unbounded_channel();
-        let notices = Semaphore::new(NOTICES);
-        let outside = Arc::new(Outside { queue, ways, reporter, notices });
+        let outside = Arc::new(Outside { queue, ways, reporter });
         Self { schedule, outside, dispatch: Dispatch(sender), events, tasks: JoinSet::new() }
     }
 
@@ -229,10 +220,6 @@ impl Outside {
         let mut again = AGAIN;
         loop {
             let (id, changes) = (decision.entry.id, decision.changes.clone());
-            let turn = match decision.notices.is_empty() {
-                true => None,
-                false => self.notices.acquire().await.ok(),
-            };
             let reports = self.reporter.reports(&self.queue, decision).await;
             match self.queue.settle(Settlement { id, changes, reports }).await {
                 Ok(settled) => {
@@ -246,7 +233,6 @@ impl Outside {
                     tracing::error!(id, reason, "what became of a message cannot be written down");
                 }
             }
-            drop(turn);
             sleep(again).await;
             again = (2 * again).min(AGAIN_AT_MOST);
         }

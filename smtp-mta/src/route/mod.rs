@@ -166,6 +166,7 @@ pub struct Login {
     serde::Deserialize,
     clap::ValueEnum,
 )]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Tls {
     /// By STARTTLS where it is offered, whatever the certificate (RFC 7435); else not at all.

@@ -25,6 +25,8 @@
 //! 465 for `implicit`, 25 for `off`. Its certificate is verified, if at all, by `ca_file`, PEM.
 
 use super::{HostName, LmtpServer, Login, Pattern, Rate, Smarthost, Tls, To, Way, parents};
+#[cfg(test)]
+use crate::config::reference;
 use crate::{policy::DomainName, retry::parse_time};
 use serde::{
     Deserialize, Deserializer,
@@ -35,6 +37,7 @@ use std::{fmt, net::IpAddr, path::PathBuf, sync::Arc};
 
 /// A rule of the configuration: which mail goes where.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(with = "Table"))]
 #[serde(try_from = "Table")]
 pub struct Rule {
     /// Empty: all.
@@ -91,26 +94,48 @@ impl Rule {
     }
 }
 
-/// A rule as it is written.
+/// Where mail goes that does not go to the hosts in the DNS, and how mail goes. The route for the
+/// recipient's domain comes before one for all; of these the one for the sender.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct Table {
+    /// For recipients of these domains: `example.org`, `*.example.org` for all below it; none: all.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Vec<reference::Patterns>"))]
     recipients: Vec<Pattern>,
+    /// For mail from these domains, written as above, or addresses; none: all.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Vec<reference::Senders>"))]
     senders: Vec<Sender>,
+    /// To this LMTP server.
+    #[cfg_attr(test, schemars(with = "Option<reference::Lmtp>"))]
     lmtp: Option<LmtpServer>,
+    /// To this server, which takes it further.
+    #[cfg_attr(test, schemars(with = "Option<SmarthostTable>"))]
     smarthost: Option<Smarthost>,
+    /// The addresses to connect from, one of each family; none: the system's choice.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Vec<reference::Ip>"))]
     source: Vec<IpAddr>,
+    /// What to say in EHLO; none: `hostname`.
     hello: Option<DomainName>,
+    /// How connections to hosts in the DNS are encrypted; `"opportunistic"` unless it says
+    /// otherwise, never `"implicit"`.
     tls: Option<Tls>,
+    /// The port of hosts in the DNS, in a network of your own; 25 unless it says otherwise.
     port: Option<u16>,
+    /// Whether hosts in the DNS may be on this machine; they may not unless it says so.
     #[serde(default)]
     loopback: bool,
+    /// Smarthosts for mail whose hosts cannot be reached, in this order; written as above.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Vec<reference::Smarthost>"))]
     fallback: Vec<Smarthost>,
+    /// Most connections at the same time; none: as many as the destination bears, up to 20.
     connections: Option<u32>,
+    /// Most messages in a time, evenly spread, such as `100/1m`.
+    #[cfg_attr(test, schemars(with = "Option<reference::Rate>"))]
     rate: Option<Rate>,
 }
 
@@ -254,15 +279,24 @@ impl<'de> Deserialize<'de> for Rate {
     }
 }
 
-/// A smarthost as it is written, if it is a table.
+/// A server that takes mail further. Only its name and port may stand there as well:
+/// `smarthost = "relay.example:587"`.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct SmarthostTable {
+    /// Its name or address; MX records are not asked for.
+    #[cfg_attr(test, schemars(with = "reference::Host"))]
     host: HostName,
+    /// Its port; 587, or 465 for `"implicit"`, 25 for `"off"`.
     port: Option<u16>,
+    /// How the connection is encrypted; `"required"` unless it says otherwise.
     tls: Option<Tls>,
+    /// The name to log in with, which needs `"required"` or `"implicit"`.
     login: Option<Box<str>>,
+    /// The file whose first line is the password; read each time.
     password_file: Option<PathBuf>,
+    /// A PEM file with who may have signed its certificate; none: those who sign for the Web.
     ca_file: Option<PathBuf>,
 }
 

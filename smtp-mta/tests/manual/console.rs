@@ -19,23 +19,35 @@ use crate::site::program;
 use regex::Regex;
 use std::{collections::HashMap, env, fs, path::Path, process::Command};
 
+/// The names of messages in a chapter, with those of the test.
+pub(crate) type Names = HashMap<String, String>;
+
 /// Runs all examples of `docs/manual/CHAPTER` in `folder`.
 pub(crate) fn run(chapter: &str, folder: &Path) {
-    let mut names: HashMap<String, String> = HashMap::new();
-    let examples = examples(&read(chapter));
-    assert!(!examples.is_empty(), "{chapter} has no example");
+    run_text(&read(chapter), folder, &[], &mut Names::default());
+}
+
+/// Runs all examples in a part of a chapter, with other texts in them.
+pub(crate) fn run_text(part: &str, folder: &Path, others: &[(&str, String)], names: &mut Names) {
+    let examples = examples(part);
+    assert!(!examples.is_empty(), "there is no example");
     for Example { command, expected } in examples {
-        let mut line = command.clone();
-        for (shown, real) in &names {
+        let mut line = replaced(&command, others);
+        for (shown, real) in &*names {
             line = line.replace(shown, real);
         }
         let said = shell(&line, folder);
-        let found = matches(&expected, &said, &names);
-        let found = found.unwrap_or_else(|| {
-            panic!("{chapter}: $ {command}\n--- the manual ---\n{expected}--- now ---\n{said}")
+        let expected = replaced(&expected, others);
+        let found = matches(&expected, &said, names).unwrap_or_else(|| {
+            panic!("$ {command}\n--- the manual ---\n{expected}--- now ---\n{said}")
         });
         names.extend(found);
     }
+}
+
+/// `text` with other texts in it.
+pub(crate) fn replaced(text: &str, others: &[(&str, String)]) -> String {
+    others.iter().fold(text.to_owned(), |text, (shown, other)| text.replace(shown, other))
 }
 
 /// The text of a chapter.
@@ -91,11 +103,7 @@ const KINDS: [&str; 4] = [
 ];
 
 /// The names in `said` for the new ones in `expected`, if the two are the same.
-fn matches(
-    expected: &str,
-    said: &str,
-    names: &HashMap<String, String>,
-) -> Option<HashMap<String, String>> {
+fn matches(expected: &str, said: &str, names: &Names) -> Option<Names> {
     let kinds = KINDS.map(|kind| format!("({kind})")).join("|");
     let varies = Regex::new(&format!(r"{kinds}|(?m:(^\.\.\.\n))|(\.\.\.)|([ \t]+)")).unwrap();
     let (mut pattern, mut shown, mut end) = (String::from("^"), Vec::new(), 0);

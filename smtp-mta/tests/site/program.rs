@@ -43,8 +43,12 @@ impl Server {
 
     /// The same with a log.
     pub(crate) fn logging_to(log: Stdio, arguments: &[&str]) -> Self {
-        let mut command = program(arguments);
-        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        Self::of(program(arguments).stderr(log))
+    }
+
+    /// The server that a command starts.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         out.read_line(&mut line).unwrap();
