@@ -30,6 +30,9 @@ pub(super) struct Lanes {
     count: LaneId,
     /// Those that may have room for what is ready in them: each once, they take turns.
     order: VecDeque<LaneId>,
+    /// Those of them that lead to mailboxes. Their turns come first: they are few, and each has a
+    /// bound of its own.
+    near: VecDeque<LaneId>,
     /// When to look at a lane again.
     times: BTreeSet<(Timestamp, LaneId)>,
 }
@@ -54,6 +57,8 @@ pub(super) struct Batch {
     pub(super) route: Arc<Route>,
     pub(super) id: MessageId,
     pub(super) places: Vec<u32>,
+    /// It goes to mailboxes.
+    pub(super) is_near: bool,
 }
 
 impl Lanes {
@@ -120,9 +125,9 @@ impl Lanes {
     }
 
     /// Takes at most `most` recipients of the message whose turn it is, in the lane whose turn it
-    /// is; they are in flight from now on.
-    pub(super) fn pop(&mut self, now: Timestamp, most: usize) -> Option<Batch> {
-        while let Some(lane) = self.order.pop_front() {
+    /// is; they are in flight from now on. Only to mailboxes, unless `far`.
+    pub(super) fn pop(&mut self, now: Timestamp, most: usize, far: bool) -> Option<Batch> {
+        while let Some(lane) = self.next(far) {
             let Some(state) = self.lanes.get_mut(&lane) else {
                 continue;
             };
@@ -132,16 +137,21 @@ impl Lanes {
                 Room::At(at) => self.look_at(lane, at),
                 Room::Now => {
                     let Some((id, places)) = state.take(most) else {
+                        self.retire(lane, now);
                         continue;
                     };
                     state.lane.begin(now);
-                    let route = state.route.clone();
+                    let (route, is_near) = (state.route.clone(), state.is_near());
                     self.enlist(lane);
-                    return Some(Batch { lane, route, id, places });
+                    return Some(Batch { lane, route, id, places, is_near });
                 }
             }
         }
         None
+    }
+
+    fn next(&mut self, far: bool) -> Option<LaneId> {
+        self.near.pop_front().or_else(|| self.order.pop_front_if(|_| far))
     }
 
     /// What was in flight has ended. Gives all that was ready if the destination is found dead,
@@ -215,7 +225,8 @@ impl Lanes {
             && !state.ready.is_empty()
         {
             state.is_in_order = true;
-            self.order.push_back(lane);
+            let order = if state.is_near() { &mut self.near } else { &mut self.order };
+            order.push_back(lane);
         }
     }
 
@@ -252,6 +263,10 @@ impl Lanes {
 }
 
 impl State {
+    fn is_near(&self) -> bool {
+        matches!(*self.route, Route::Local | Route::Lmtp { .. })
+    }
+
     fn is_idle(&self) -> bool {
         self.ready.is_empty() && self.lane.in_flight() == 0
     }

@@ -36,7 +36,7 @@ use crate::{
     route::{Route, Router},
 };
 use decide::Verdicts;
-use lanes::{LaneId, Lanes};
+use lanes::{Batch, LaneId, Lanes};
 use smtp_proto::wire::ReversePath;
 use std::{
     collections::{HashMap, VecDeque},
@@ -54,7 +54,8 @@ const SET_BACK: Duration = Duration::from_secs(60);
 pub struct Options {
     /// Recipients in memory; the last message that fits may exceed it.
     pub window: usize,
-    /// Attempts at once, over all lanes.
+    /// Attempts at once, over all lanes but those to mailboxes, here or behind LMTP: these are
+    /// bounded each for itself, and wait for no other server.
     pub attempts: usize,
     /// Recipients of an attempt; RFC 5321 §4.5.3.1.8 has every server take 100.
     pub recipients: usize,
@@ -175,6 +176,8 @@ pub struct Schedule {
     window: Window,
     lanes: Lanes,
     flights: HashMap<WorkId, Flight>,
+    /// Those of them that go to other servers.
+    far: usize,
     settling: HashMap<Ticket, Settling>,
     decisions: VecDeque<Decision>,
     count: u64,
@@ -189,6 +192,7 @@ struct Flight {
     lane: LaneId,
     id: MessageId,
     places: Vec<u32>,
+    is_near: bool,
 }
 
 #[derive(Debug)]
@@ -212,6 +216,7 @@ impl Schedule {
             retry,
             lanes: Lanes::default(),
             flights: HashMap::new(),
+            far: 0,
             settling: HashMap::new(),
             decisions: VecDeque::new(),
             count: 0,
@@ -229,9 +234,7 @@ impl Schedule {
         if self.is_stopped {
             return Step::Wait(None);
         }
-        if self.flights.len() < self.options.attempts
-            && let Some(work) = self.work(now)
-        {
+        if let Some(work) = self.work(now) {
             return Step::Attempt(work);
         }
         match self.window.load(now) {
@@ -276,9 +279,10 @@ impl Schedule {
     /// An attempt has ended.
     pub fn ended(&mut self, ended: Ended, now: Timestamp) {
         let now = self.advance(now);
-        let Some(Flight { lane, id, places }) = self.flights.remove(&ended.work) else {
+        let Some(Flight { lane, id, places, is_near }) = self.flights.remove(&ended.work) else {
             return;
         };
+        self.far -= usize::from(!is_near);
         let reason = ended.outcomes.iter().find(|it| it.verdict == Verdict::Delayed);
         let reason = reason.or(ended.outcomes.first());
         let reason = reason.map(|it| Attempt { dialogue: None, ..it.attempt.clone() });
@@ -393,7 +397,8 @@ impl Schedule {
 
     fn work(&mut self, now: Timestamp) -> Option<Work> {
         loop {
-            let batch = self.lanes.pop(now, self.options.recipients)?;
+            let has_room = self.far < self.options.attempts;
+            let batch = self.lanes.pop(now, self.options.recipients, has_room)?;
             let work = WorkId(self.next_count());
             for place in &batch.places {
                 self.window.set(batch.id, *place, Phase::Busy);
@@ -403,9 +408,10 @@ impl Schedule {
                 self.lanes.end(batch.lane, Feedback::Good, &self.no_answer(batch.lane, now), now);
                 continue;
             };
-            let flight = Flight { lane: batch.lane, id: batch.id, places: batch.places.clone() };
-            self.flights.insert(work, flight);
-            return Some(Work { id: work, entry, recipients: batch.places, route: batch.route });
+            let Batch { lane, route, id, places, is_near } = batch;
+            self.far += usize::from(!is_near);
+            self.flights.insert(work, Flight { lane, id, places: places.clone(), is_near });
+            return Some(Work { id: work, entry, recipients: places, route });
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::world::{START, id, message, notify, outcome, seconds, to};
 use smtp_mta::{
     lane::{Feedback, Limits},
+    policy::DomainName,
     queue::{Change, Entry, Final, NewRecipient, State, Timestamp},
     retry::{Retry, RetryPolicy},
     route::Router,
@@ -456,4 +457,24 @@ fn what_comes_late_over_a_clock_that_was_set_back_far_is_the_queues() {
     fresh(&mut schedule, message(1, "me@x.test", vec![to("a@a.test")], START), now);
     assert_eq!(schedule.held(), 0);
     assert!(matches!(schedule.poll(now), Step::Load(_)));
+}
+
+#[test]
+fn mailboxes_wait_for_no_other_server() {
+    let local = DomainName::new("here.test").unwrap();
+    let lmtp = toml::from_str("recipients = ['lmtp.test']\nlmtp = '192.0.2.1:24'").unwrap();
+    let router = Router::new(Some(local), vec![lmtp]);
+    let mut schedule = schedule_by(router, Options { attempts: 2, ..Options::default() });
+    let others = many((0..9).map(|number| format!("a@{number}.test")));
+    fresh(&mut schedule, message(1, "me@x.test", others, START), START);
+    let slow = works(&mut schedule, START);
+    assert_eq!(slow.len(), 2);
+    let here = ["a@here.test", "a@lmtp.test"].map(to).into();
+    fresh(&mut schedule, message(2, "you@x.test", here, START), START);
+    let routes = works(&mut schedule, START).into_iter().map(|work| work.route.to_string());
+    assert_eq!(routes.collect::<Vec<_>>(), ["local", "lmtp 192.0.2.1:24"]);
+    // The others go on as soon as one of them has ended, and not before.
+    end(&mut schedule, &slow[0], SENT, Feedback::Good, START);
+    decision(&mut schedule, START);
+    assert_eq!(works(&mut schedule, START).len(), 1);
 }
