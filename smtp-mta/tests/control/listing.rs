@@ -76,7 +76,11 @@ fn json_has_a_line_for_each_message_with_all_its_fields() {
         assert_eq!(first, expected);
         assert_eq!(list[1]["from"], "");
         assert_eq!(list[1]["recipients"][0]["notify"], "NEVER");
-        let shown = world.queue(&["show", &ids[0], "--json"]).json();
+        // Of one message the dialogue is shown as well.
+        let mut shown = world.queue(&["show", &ids[0], "--json"]).json();
+        let dialogue = shown[0]["recipients"][0]["last"].as_object_mut().unwrap();
+        let dialogue = dialogue.remove("dialogue").unwrap();
+        assert!(dialogue.as_str().unwrap().contains("\nS: 451 4.3.0 come later\n"), "{dialogue}");
         assert_eq!(shown, [list[0].clone()]);
     });
 }
