@@ -67,7 +67,7 @@ pub struct Config {
     /// The name servers to ask, addresses with a port; none: those of the system.
     #[cfg_attr(test, schemars(with = "Vec<reference::Address>"))]
     pub name_servers: Vec<SocketAddr>,
-    /// Whose certificates are believed of the servers that mail goes to: a PEM file. `None`: those
+    /// Whose certificates are believed of the servers that mail goes to: a PEM file; none: those
     /// whom Mozilla believes.
     pub ca_file: Option<PathBuf>,
     /// How much waits, and how long.
