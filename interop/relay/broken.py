@@ -14,10 +14,11 @@ from answers import notice
 from far import DROP, EXTENSIONS, Far
 from message import expect_same, message
 from report import expect
-from target import TRACE
+from target import TRACE, message_id
 
 # Nobody listens; cannot be reached; is lost without a word.
 CLOSED, UNREACHABLE, SILENT = "192.0.2.99", "198.51.100.1", "203.0.113.1"
+OK, CLOSING = "250 2.0.0 OK", "421 4.3.2 closing"
 DELIVERED, FAILED, LATER, WAITS = ["relayed"], ["failed"], ["delayed", "relayed"], ["delayed"]
 # How long the attempts of one message may take, in seconds: 30 until a connection is given up.
 PATIENCE = 60
@@ -46,6 +47,8 @@ class Case:
     pace: float = 0
     # How often the far side has read it whole, if not as often as it took it.
     whole: int = 0
+    # How many messages there are; of many it is only looked at whether they arrive.
+    count: int = 1
 
     @property
     def domain(self):
@@ -70,7 +73,7 @@ def dropped(step):
 
 def closing(step):
     """421 there, once."""
-    return Case(f"421 at {step}", one(LATER), {step: ["421 4.3.2 closing", Far.good[step]]})
+    return Case(f"421 at {step}", one(LATER), {step: [CLOSING, Far.good[step]]})
 
 
 def later(step):
@@ -116,6 +119,7 @@ CASES = [
     Case("no EHLO", one(DELIVERED), {"EHLO": "502 5.5.1 what?"}),
     Case("no SMTP", one(WAITS), {"connect": "SSH-2.0-far"}, after="1m"),
     Case("slow", one(DELIVERED), pace=0.5),
+    Case("421 between many", one(LATER), {"MAIL": 3 * (3 * [OK] + [CLOSING]) + [OK]}, count=20),
     Case("no 8BITMIME", one(DELIVERED), extensions=["ENHANCEDSTATUSCODES"]),
     Case("too large", one(FAILED), extensions=["SIZE 1000"], status="5.3.4"),
 ]  # fmt: skip
@@ -155,14 +159,18 @@ class Stage:
         self.stack.close()
 
 
-def letter(case):
-    """The message of a case; with octets above 127 for a far side that cannot have them."""
-    eight_bit = "8BITMIME" not in case.extensions and "HELO" not in case.script
-    return message(case.domain, case.address("you"), eight_bit)
+def letter(case, number=0):
+    """A message of a case; with octets above 127 for a far side that cannot have them."""
+    eight_bit = "8BITMIME" not in case.extensions
+    return message(f"{case.domain}.{number}", case.address("you"), eight_bit)
 
 
 def check(ours, far, case):
     """Each recipient has come to where it belongs, and the sender knows of it."""
+    if case.count > 1:
+        ours.wait(lambda: len(far.taken) >= case.count, "last message", PATIENCE)
+        expect(len(set(map(message_id, far.taken))) == len(far.taken), "some have come twice")
+        return f"{len(far.taken)} messages, 421 three times"
     try:
         for user, outcomes in case.outcomes.items():
             address = case.address(user)
@@ -216,6 +224,7 @@ def check_broken(report, ours, stage):
         cases = [case for case in CASES if report.only in f"far side: {case.name}"]
         for case in cases:
             recipients = [case.address(user) for user in case.outcomes]
-            ours.submit(letter(case), recipients, "BODY=8BITMIME")
+            for number in range(case.count):
+                ours.submit(letter(case, number), recipients, "BODY=8BITMIME")
         for case in cases:
             report.check(f"far side: {case.name}", check, ours, stage.far[case.name], case)
