@@ -10,7 +10,10 @@ use crate::{
 };
 use std::{sync::Arc, time::Duration};
 use tokio::{
-    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    sync::{
+        Semaphore,
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    },
     task::JoinSet,
     time::{Instant, sleep, timeout},
 };
@@ -26,6 +29,10 @@ const AGAIN_AT_MOST: Duration = Duration::from_secs(60);
 
 /// Events that are taken at once.
 const EVENTS: usize = 256;
+
+/// Settlements with notices that are written down at once: for each a message is read, and in a
+/// moment it may be all that waits for a dead destination.
+const NOTICES: usize = 16;
 
 /// Tells the [`Dispatcher`] what has happened to the queue. Clones talk to the same.
 #[derive(Clone, Debug)]
@@ -47,6 +54,7 @@ struct Outside {
     queue: SqliteQueue,
     ways: Ways,
     reporter: Reporter,
+    notices: Semaphore,
 }
 
 #[derive(Debug)]
@@ -106,7 +114,8 @@ impl Dispatcher {
     /// Delivers what is in `queue` as `schedule` says, by `ways`.
     pub fn new(schedule: Schedule, queue: SqliteQueue, ways: Ways, reporter: Reporter) -> Self {
         let (sender, events) = unbounded_channel();
-        let outside = Arc::new(Outside { queue, ways, reporter });
+        let notices = Semaphore::new(NOTICES);
+        let outside = Arc::new(Outside { queue, ways, reporter, notices });
         Self { schedule, outside, dispatch: Dispatch(sender), events, tasks: JoinSet::new() }
     }
 
@@ -220,6 +229,10 @@ impl Outside {
         let mut again = AGAIN;
         loop {
             let (id, changes) = (decision.entry.id, decision.changes.clone());
+            let turn = match decision.notices.is_empty() {
+                true => None,
+                false => self.notices.acquire().await.ok(),
+            };
             let reports = self.reporter.reports(&self.queue, decision).await;
             match self.queue.settle(Settlement { id, changes, reports }).await {
                 Ok(settled) => {
@@ -233,6 +246,7 @@ impl Outside {
                     tracing::error!(id, reason, "what became of a message cannot be written down");
                 }
             }
+            drop(turn);
             sleep(again).await;
             again = (2 * again).min(AGAIN_AT_MOST);
         }
