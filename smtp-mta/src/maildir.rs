@@ -25,6 +25,9 @@ use std::{
 /// Age at which a file in a Maildir's `tmp/` is abandoned, whoever wrote it.
 const ABANDONED: Duration = Duration::from_secs(36 * 60 * 60);
 
+/// Characters of the host in a file name: with what readers add, a name has at most 255.
+const HOST: usize = 128;
+
 /// The Maildirs of all mailboxes, below one folder.
 #[derive(Clone, Debug)]
 pub struct Maildirs(Arc<Inner>);
@@ -163,7 +166,12 @@ impl Inner {
 
 fn file_name(id: MessageId, host: &DomainName) -> String {
     let since = id.time().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    format!("{}.{id}.{host}", since.as_secs())
+    format!("{}.{id}.{}", since.as_secs(), host_part(host))
+}
+
+/// As much of the host as a file name has room for; it is ASCII.
+fn host_part(host: &DomainName) -> &str {
+    host.as_str().get(..HOST).unwrap_or(host.as_str())
 }
 
 /// Makes the Maildir of `mailbox` below `mail`, which survives a power cut, if it is not there.
@@ -207,7 +215,7 @@ fn is_ours(name: &str, host: &DomainName) -> bool {
     let mut parts = name.splitn(3, '.');
     let seconds = parts.next().is_some_and(|part| part.bytes().all(|b| b.is_ascii_digit()));
     let id = parts.next().is_some_and(MessageId::is_one);
-    seconds && id && parts.next() == Some(host.as_str())
+    seconds && id && parts.next() == Some(host_part(host))
 }
 
 #[cfg(test)]
@@ -264,6 +272,15 @@ mod tests {
                 .iter()
                 .all(|folder| self.files(folder).is_empty())
         }
+    }
+
+    #[test]
+    fn a_host_of_any_length_fits_into_the_name_of_a_file() {
+        let label = "x".repeat(60);
+        let host = DomainName::new(&[&*label, &*label, &*label, &*label].join(".")).unwrap();
+        let name = file_name(MessageIds::new().unwrap().next(), &host);
+        assert!(name.len() + ":2,DFPRST".len() < 200, "{name}");
+        assert!(is_ours(&name, &host));
     }
 
     #[test]
