@@ -52,6 +52,22 @@ pub(crate) enum Command {
         /// The report after, as JSON
         after: PathBuf,
     },
+    /// Put reports side by side, as one HTML page
+    Matrix(Matrix),
+}
+
+/// Put reports side by side: requirements down, servers (or clients) across.
+#[derive(Debug, Args)]
+pub(crate) struct Matrix {
+    /// Reports as JSON, a column for each, in this order
+    #[arg(value_name = "REPORT", required = true)]
+    pub(crate) reports: Vec<PathBuf>,
+    /// Where to write (`-`: to standard output)
+    #[arg(long, short, value_name = "FILE", default_value = "matrix.html")]
+    pub(crate) out: PathBuf,
+    /// What nobody may see yet: [[withheld]] server, id
+    #[arg(long, value_name = "FILE")]
+    pub(crate) withhold: Option<PathBuf>,
 }
 
 /// Run the cases against a server.
@@ -187,6 +203,9 @@ pub(crate) struct Told {
     /// Run against a server that is not on this machine: it is mine
     #[arg(long)]
     pub(crate) i_run_this_server: bool,
+    /// Its name and version, for reports: "Postfix 3.7.11"
+    #[arg(long, value_name = "NAME")]
+    pub(crate) software: Option<String>,
     /// The listener with TLS from the first octet
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) implicit_tls: Option<String>,

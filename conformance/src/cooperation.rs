@@ -7,6 +7,8 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cooperation {
+    /// The server's name and version, for reports: `Postfix 3.7.11`.
+    pub software: Option<String>,
     /// Mailboxes that exist, `user1@example.test`: the more, the better; at least two.
     pub recipients: Vec<String>,
     /// An address in a local domain that does not exist.

@@ -35,6 +35,10 @@ pub struct Deviation {
     pub reason: String,
     /// The last day on which this holds.
     pub until: Option<Date>,
+    /// Others could exploit it, and it is not public: whatever comes but a pass is not shown in
+    /// pages for everybody.
+    #[serde(default)]
+    pub withheld: bool,
 }
 
 /// A day, as `2027-01-31` or in quotes.
@@ -209,6 +213,7 @@ impl Expected {
             };
             let id = requirement.id.clone();
             let Some(row) = document.results.iter_mut().find(|row| row.id == id) else { continue };
+            row.withheld = deviation.withheld && row.verdict != Status::Pass;
             let surprise = match deviation.until {
                 Some(until) if until < today => Surprise::Stale { id, until: until.to_string() },
                 _ if row.verdict == deviation.verdict => {
@@ -268,6 +273,18 @@ mod tests {
             ]
         );
         assert!(document.is_red());
+    }
+
+    #[test]
+    fn what_is_withheld_is_so_whatever_comes_but_a_pass() {
+        let mark = "withheld = true";
+        let file = deviation("SEQ-05", "fail", mark)
+            + &deviation("SEQ-06", "fail", mark)
+            + &deviation("SEQ-08", "fail", mark)
+            + &deviation("EOD-01", "error", "");
+        let document = surprises(&file);
+        let withheld = document.results.iter().filter(|row| row.withheld);
+        assert_eq!(withheld.map(|row| row.id.as_str()).collect::<Vec<_>>(), ["SEQ-05", "SEQ-06"]);
     }
 
     #[test]

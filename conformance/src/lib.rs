@@ -15,6 +15,7 @@ pub mod diff;
 pub mod expect;
 pub mod explain;
 pub mod mailbox;
+pub mod matrix;
 pub mod outcome;
 pub mod probe;
 pub mod profile;

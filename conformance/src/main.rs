@@ -17,7 +17,9 @@ use smtp_conformance::{
     cooperation::Mailbox,
     diff::Difference,
     expect::{Date, Expected},
-    explain, probe,
+    explain,
+    matrix::{self, Matrix, withheld::Withheld},
+    probe,
     report::{Document, Status, Subject, html, json, junit, text},
     requirement::Half,
     runner::{self, Task},
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
             0
         }),
         Command::Diff { before, after } => compare(&before, &after),
+        Command::Matrix(matrix) => side_by_side(&matrix),
     };
     match ended {
         Ok(code) => ExitCode::from(code),
@@ -100,15 +103,38 @@ fn chosen(filters: &Filters, half: Half) -> Result<Selection, Stop> {
     Ok(selection)
 }
 
+fn read_report(path: &Path) -> Result<Document, Stop> {
+    let text = fs::read_to_string(path).map_err(|e| Stop(format!("{}: {e}", path.display())))?;
+    json::read(&text).map_err(|e| Stop(format!("{}: {e}", path.display())))
+}
+
 fn compare(before: &Path, after: &Path) -> Result<u8, Stop> {
-    let read = |path: &Path| {
-        let text =
-            fs::read_to_string(path).map_err(|e| Stop(format!("{}: {e}", path.display())))?;
-        json::read(&text).map_err(|e| Stop(format!("{}: {e}", path.display())))
-    };
-    let difference = Difference::between(&read(before)?, &read(after)?);
+    let difference = Difference::between(&read_report(before)?, &read_report(after)?);
     print(&difference.to_string());
     Ok(if difference.is_empty() { 0 } else { FAIL })
+}
+
+fn side_by_side(arguments: &cli::Matrix) -> Result<u8, Stop> {
+    let withheld = match &arguments.withhold {
+        None => Withheld::default(),
+        Some(path) => {
+            let failed = |e: &dyn std::fmt::Display| Stop(format!("{}: {e}", path.display()));
+            let text = fs::read_to_string(path).map_err(|error| failed(&error))?;
+            Withheld::read(&text).map_err(|error| failed(&error))?
+        }
+    };
+    let mut reports = Vec::new();
+    for path in &arguments.reports {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        reports.push((stem, read_report(path)?));
+    }
+    let page = matrix::html::write(&Matrix::new(reports, &withheld)?);
+    if arguments.out == Path::new("-") {
+        print(&page);
+    } else {
+        write(&arguments.out, &page)?;
+    }
+    Ok(0)
 }
 
 fn look(arguments: &cli::Probe) -> Result<u8, Stop> {
@@ -157,6 +183,8 @@ fn judge(arguments: &Server) -> Result<u8, Stop> {
     let subject = Subject {
         half: Half::Server,
         server,
+        software: cooperation.software.clone().unwrap_or_default(),
+        date: Date::today().to_string(),
         greeting: greeted.greeting,
         profile: selection.profile,
         seed: arguments.seed.unwrap_or_else(new_seed),
@@ -201,6 +229,8 @@ fn judge_client(arguments: &cli::Client) -> Result<u8, Stop> {
     let subject = Subject {
         half: Half::Client,
         server: name,
+        software: String::new(),
+        date: Date::today().to_string(),
         greeting: String::new(),
         profile: selection.profile,
         seed: arguments.seed.unwrap_or_else(new_seed),

@@ -127,12 +127,18 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
 
 /// A place in an RFC; the section is empty where the reference names none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
+pub(crate) struct Place {
     rfc: u16,
     section: String,
 }
 
 impl Place {
+    /// What sorts places as a reader of the RFCs meets them: §4.2 before §4.10, appendices last.
+    pub(crate) fn order(&self) -> (u16, Vec<u32>) {
+        let numbers = self.section.split('.').map(|part| part.parse().unwrap_or(u32::MAX));
+        (self.rfc, if self.section.is_empty() { Vec::new() } else { numbers.collect() })
+    }
+
     /// Whether it is in `wanted`: `4.1` or `5321:4.1`, and what is below.
     fn is_in(&self, wanted: &str) -> bool {
         let (rfc, section) = match wanted.split_once(':') {
@@ -149,7 +155,7 @@ impl Place {
 }
 
 /// The places that a reference such as `5321 §4.2, §4.3.1; 2034` names.
-fn places(reference: &str) -> Vec<Place> {
+pub(crate) fn places(reference: &str) -> Vec<Place> {
     let mut places: Vec<Place> = Vec::new();
     for word in reference.split([' ', ',', ';', '/', '(', ')']) {
         if let Some(section) = word.strip_prefix('§') {

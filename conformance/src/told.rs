@@ -28,6 +28,7 @@ impl Told {
         replace(&mut all.lmtp, &self.lmtp);
         let cooperation = &mut all.cooperation;
         cooperation.recipients.extend(self.recipient.iter().cloned());
+        replace(&mut cooperation.software, &self.software);
         replace(&mut cooperation.unknown, &self.unknown);
         replace(&mut cooperation.foreign, &self.foreign);
         replace(&mut cooperation.failing, &self.failing);

@@ -177,7 +177,8 @@ fn write_missing(out: &mut String, document: &Document) -> fmt::Result {
     writeln!(out, "</dl>\n</section>")
 }
 
-fn class(status: Status) -> &'static str {
+/// The class of its elements in pages.
+pub(crate) fn class(status: Status) -> &'static str {
     match status {
         Status::Fail => "fail",
         Status::Warn => "warn",
@@ -191,7 +192,7 @@ fn class(status: Status) -> &'static str {
 
 /// Text that no browser takes for markup, in elements and in quoted attributes; control characters
 /// are made visible.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -200,11 +201,18 @@ fn escaped(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            c if c.is_control() => out.push('\u{fffd}'),
+            c if is_hidden(c) => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
     out
+}
+
+/// Whether `c` shows nothing, or changes the order in which what follows it is shown: control
+/// characters, and those of Unicode's bidirectional algorithm.
+pub(crate) fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -221,6 +229,11 @@ mod tests {
         // The page's own script, and no other.
         assert_eq!((page.matches("<script").count(), page.matches("</script").count()), (1, 1));
         assert!(!page.contains("<img") && !page.contains('\0') && !page.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn characters_that_turn_text_around_are_made_visible() {
+        assert_eq!(escaped("a\u{202e}b\u{200f}\u{7f}c"), "a\u{fffd}b\u{fffd}\u{fffd}c");
     }
 
     #[test]

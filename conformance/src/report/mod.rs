@@ -107,6 +107,12 @@ pub struct Subject {
     pub half: Half,
     /// The server, as it was named; or the client.
     pub server: String,
+    /// The server's name and version, as the operator told it; empty if nobody did.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub software: String,
+    /// The day of the run in UTC, such as `2027-01-31`; empty in reports that do not say it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub date: String,
     /// The first line of a server's greeting; empty if it was not heard.
     #[serde(default)]
     pub greeting: String,
@@ -154,6 +160,9 @@ pub struct Row {
     /// Why this deviation is expected, if a file says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<String>,
+    /// It is not to be shown to others before the server's authors know of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub withheld: bool,
     /// Where the requirement is written.
     pub reference: String,
     /// How strongly it binds in this profile.
@@ -186,6 +195,7 @@ impl Document {
                 reason: report.verdict.reason().to_owned(),
                 place: report.verdict.place(),
                 expected: None,
+                withheld: false,
                 reference: requirement.reference.clone(),
                 level: profile.level(requirement),
                 pass: requirement.pass.clone(),
@@ -294,6 +304,8 @@ pub(crate) mod sample {
         let subject = Subject {
             half: Half::Server,
             server: "127.0.0.1:25".into(),
+            software: "Sample 1.0".into(),
+            date: "2026-06-15".into(),
             greeting: evil.into(),
             profile: crate::profile::Profile::Default,
             seed: 7,
