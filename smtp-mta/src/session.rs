@@ -4,7 +4,7 @@ use crate::{
     config::Role,
     header::{Header, loops, too_many_hops},
     message_id::{MessageId, MessageIds},
-    policy::{Client, Destination, DomainName, MAX_TARGETS, Policy, expand},
+    policy::{Client, Destination, DomainName, Expanded, Policy, expand},
     queue::{self, NewMessage, QueueError, Timestamp},
     spool::{Spool, Spooled},
     store::{Store, StoreError},
@@ -24,7 +24,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicUsize, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
     time::Instant,
 };
@@ -71,7 +71,7 @@ impl<S: Store> NewHandler for Receiver<S> {
             delivered: None,
             stored: None,
             refused: AtomicU32::new(0),
-            expanded: AtomicUsize::new(0),
+            expanded: Expanded::default(),
             total: Total::default(),
             outcome: None,
         }
@@ -102,7 +102,7 @@ pub struct Reading<S: Store> {
     /// Recipients refused in the open transaction. Several may be looked up at once.
     refused: AtomicU32,
     /// Recipients to whom aliases of the open transaction lead.
-    expanded: AtomicUsize,
+    expanded: Expanded,
     total: Total,
     /// How the session ended, once it has.
     outcome: Option<String>,
@@ -193,20 +193,6 @@ impl<S: Store> Reading<S> {
     fn client(&self) -> Client<'_> {
         let address = self.peer.remote.map(|remote| remote.ip());
         Client { role: self.role, address, login: self.login.as_ref() }
-    }
-
-    /// Whether the message may have so many recipients more.
-    ///
-    /// # Errors
-    /// 452 4.5.3 (RFC 5321 §4.5.3.1.10).
-    fn has_room(&self, destination: Destination) -> Result<Destination, Refused<'static>> {
-        let Destination::Others(targets) = &destination else { return Ok(destination) };
-        let more = targets.len();
-        if self.expanded.fetch_add(more, Ordering::Relaxed) + more <= MAX_EXPANDED {
-            return Ok(destination);
-        }
-        self.expanded.fetch_sub(more, Ordering::Relaxed);
-        Err(too_many_recipients())
     }
 
     /// Judges and completes the header, which is whole, and lets it into the spool.
@@ -332,16 +318,6 @@ impl<S: Store> Reading<S> {
     }
 }
 
-/// Recipients to whom the aliases of a message lead at most, before those that are there twice are
-/// left out. One alias always fits, and 1,000 that lead to ten each.
-const MAX_EXPANDED: usize = 10 * MAX_TARGETS;
-
-/// 452 4.5.3: the sender may send to the rest in a transaction of its own.
-fn too_many_recipients() -> Refused<'static> {
-    let text = "Too many recipients behind these aliases";
-    Refused::new(452, EnhancedCode::transient(5, 3), text).unwrap_or(Refused::TRY_LATER)
-}
-
 /// 250 2.0.0 with the name of the message, by which sender and receiver can talk about it.
 fn stored(id: MessageId) -> Verdict {
     let reply = EnhancedCode::new(Class::Success, 0, 0)
@@ -370,7 +346,7 @@ impl<S: Store> Handler for Reading<S> {
         self.stored = None;
         self.delivered = None;
         *self.refused.get_mut() = 0;
-        *self.expanded.get_mut() = 0;
+        self.expanded = Expanded::default();
         let admitted = self.reception.store.admits(mail.size.unwrap_or_default());
         let allowed = || self.policy.sender(&self.client(), &mail.from);
         match admitted.and_then(|()| allowed()) {
@@ -381,7 +357,7 @@ impl<S: Store> Handler for Reading<S> {
 
     async fn rcpt(&self, _: Session, rcpt: &Rcpt<'_>) -> Verdict<Destination> {
         let destination = self.policy.recipient(&self.client(), &rcpt.to);
-        match destination.and_then(|destination| self.has_room(destination)) {
+        match destination.and_then(|destination| self.expanded.admit(destination)) {
             Ok(destination) => Verdict::Accept(destination),
             Err(reply) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);

@@ -1,12 +1,46 @@
 //! The recipients that enter the queue in the place of those that were accepted.
 
-use super::{Destination, Target, Who};
+use super::{Destination, MAX_TARGETS, Target, Who};
 use crate::queue::NewRecipient;
 use smtp_proto::{
+    EnhancedCode,
     ext::{Notify, Orcpt},
-    wire::{ForwardPath, Mailbox, Rcpt, Xtext},
+    wire::{ForwardPath, Mailbox, Rcpt, Refused, Xtext},
 };
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+/// Recipients to whom the aliases of a message lead at most, before those that are there twice are
+/// left out. One alias always fits, and 1,000 that lead to ten each.
+const MAX_EXPANDED: usize = 10 * MAX_TARGETS;
+
+/// How many recipients the aliases of a message lead to. They may be looked up at once.
+#[derive(Debug, Default)]
+pub struct Expanded(AtomicUsize);
+
+impl Expanded {
+    /// Gives `destination` back if the message may have so many recipients more.
+    ///
+    /// # Errors
+    /// 452 4.5.3 (RFC 5321 §4.5.3.1.10).
+    pub fn admit(&self, destination: Destination) -> Result<Destination, Refused<'static>> {
+        let Destination::Others(targets) = &destination else { return Ok(destination) };
+        let more = targets.len();
+        if self.0.fetch_add(more, Ordering::Relaxed) + more <= MAX_EXPANDED {
+            return Ok(destination);
+        }
+        self.0.fetch_sub(more, Ordering::Relaxed);
+        Err(too_many_recipients())
+    }
+}
+
+/// 452 4.5.3: the sender may send to the rest in a transaction of its own.
+fn too_many_recipients() -> Refused<'static> {
+    let text = "Too many recipients behind these aliases";
+    Refused::new(452, EnhancedCode::transient(5, 3), text).unwrap_or(Refused::TRY_LATER)
+}
 
 /// The recipients for those that were `accepted`, with where each of them leads. Those that were
 /// named come before those to whom an alias leads; of the latter each is there once, and not at all

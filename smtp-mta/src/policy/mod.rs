@@ -7,7 +7,7 @@ mod relay;
 mod senders;
 
 pub use aliases::{BadRecipients, MAX_CHAIN, MAX_TARGETS};
-pub use expansion::expand;
+pub use expansion::{Expanded, expand};
 pub use recipients::{Destination, Recipients, Target, Who};
 pub use relay::{Client, Network, Policy};
 pub use senders::{Sender, Senders};

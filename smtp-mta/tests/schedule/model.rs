@@ -1,14 +1,13 @@
 //! Random plans against a model of the queue: whatever happens, each recipient is in one state, and
 //! nothing happens to it twice.
 
-use crate::world::{Random, START, id, message, notify, outcome, seconds, to};
+use crate::world::{Random, START, id, message, notify, outcome, policy, router, seconds, to};
 use smtp_mta::{
     lane::{Feedback, Limits},
     message_id::MessageId,
-    policy::DomainName,
     queue::{Change, Entry, Final, NewRecipient, State, Timestamp},
-    retry::{Retry, RetryPolicy},
-    route::{Route, Router},
+    retry::Retry,
+    route::Route,
     schedule::{Action, Decision, Ended, Options, Schedule, Step, Verdict, Work, WorkId},
 };
 use smtp_proto::{ext::Notify, wire::ReversePath};
@@ -343,7 +342,12 @@ impl World {
             Event::Resume => self.schedule.resume(now),
             Event::Reload => {
                 self.reloads += 1;
-                self.schedule.reload(self.options.clone(), router(), policy(&self.retry), now);
+                self.schedule.reload(
+                    self.options.clone(),
+                    router(),
+                    policy(self.retry.clone()),
+                    now,
+                );
             }
             Event::Crash => self.crash(),
         }
@@ -464,15 +468,7 @@ impl Drop for World {
 }
 
 fn begin(options: &Options, retry: &Retry, now: Timestamp) -> Schedule {
-    Schedule::new(options.clone(), router(), policy(retry), now)
-}
-
-fn router() -> Arc<Router> {
-    Arc::new(Router::new(DomainName::new("local.test"), Vec::new()))
-}
-
-fn policy(retry: &Retry) -> Arc<RetryPolicy> {
-    Arc::new(RetryPolicy { all: retry.clone(), domains: BTreeMap::new() })
+    Schedule::new(options.clone(), router(), policy(retry.clone()), now)
 }
 
 /// RFC 3461 §4.1, RFC 5321 §6.1.

@@ -1,6 +1,6 @@
 //! One situation each, step by step.
 
-use crate::world::{START, id, message, notify, outcome, seconds, to};
+use crate::world::{START, id, message, notify, outcome, policy, seconds, to};
 use smtp_mta::{
     lane::{Feedback, Limits},
     policy::DomainName,
@@ -10,7 +10,7 @@ use smtp_mta::{
     schedule::{Action, Decision, Ended, Load, Options, Schedule, Step, Verdict, Work},
 };
 use smtp_proto::ext::Notify;
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 const LATER: Verdict = Verdict::Delayed;
 const SENT: Verdict = Verdict::Relayed { dsn_passed_on: false };
@@ -20,8 +20,7 @@ fn at(after: u64) -> Timestamp {
 }
 
 fn retry() -> Arc<RetryPolicy> {
-    let all = Retry { jitter: 0, ..Retry::default() };
-    Arc::new(RetryPolicy { all, domains: BTreeMap::new() })
+    policy(Retry { jitter: 0, ..Retry::default() })
 }
 
 /// A schedule that knows that nothing is in the queue.

@@ -2,14 +2,17 @@
 
 use smtp_mta::{
     message_id::MessageId,
+    policy::DomainName,
     queue::{Attempt, Entry, Envelope, NewRecipient, Recipient, Timestamp},
+    retry::{Retry, RetryPolicy},
+    route::Router,
     schedule::{Outcome, Verdict},
 };
 use smtp_proto::{
     ext::Notify,
     wire::{ForwardPath, Mailbox, ReversePath},
 };
-use std::time::Duration;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 pub(crate) const START: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 
@@ -57,6 +60,16 @@ pub(crate) fn outcome(verdict: Verdict, at: Timestamp) -> Outcome {
     };
     let attempt = Attempt { at, host: "mx.test".into(), reply: reply.into(), dialogue: None };
     Outcome { verdict, attempt }
+}
+
+/// The same for all domains.
+pub(crate) fn policy(all: Retry) -> Arc<RetryPolicy> {
+    Arc::new(RetryPolicy { all, domains: BTreeMap::new() })
+}
+
+/// One that has the mail of `local.test` here.
+pub(crate) fn router() -> Arc<Router> {
+    Arc::new(Router::new(DomainName::new("local.test"), Vec::new()))
 }
 
 /// SplitMix64.
