@@ -6,6 +6,7 @@ use crate::{
     message_id::MessageId,
     queue::{Filter, QueueError, SqliteQueue, StoredBody, Timestamp},
 };
+use bytes::{Buf, Bytes};
 
 /// Recipients after which a page of a list ends.
 const PAGE: u64 = 500;
@@ -46,13 +47,14 @@ pub(super) struct Body {
 
 impl Body {
     /// The next octets, in constant memory; none at the end.
-    pub(super) async fn next(&mut self) -> Result<Vec<u8>, QueueError> {
+    pub(super) async fn next(&mut self) -> Result<Bytes, QueueError> {
         loop {
-            let octets = self.stored.next().await?;
+            let mut octets = self.stored.next().await?;
             let skipped = self.skip.min(octets.len() as u64);
             if octets.is_empty() || skipped < octets.len() as u64 {
                 self.skip = 0;
-                return Ok(octets[skipped as usize..].to_vec());
+                octets.advance(skipped as usize);
+                return Ok(octets);
             }
             self.skip -= skipped;
         }

@@ -131,7 +131,7 @@ impl Connection {
                             self.say(&Answer::Done(done)).await?;
                             break;
                         }
-                        Ok(octets) => self.say(&Answer::Octets(Octets(octets))).await?,
+                        Ok(octets) => self.say(&Answer::Octets(Octets(octets.into()))).await?,
                         Err(error) => {
                             self.say(&Answer::Error(error.to_string())).await?;
                             break;

@@ -4,6 +4,7 @@ use crate::{
     message_id::MessageId,
     queue::{QueueError, SqliteQueue, StoredBody},
 };
+use bytes::Bytes;
 use smtp_client::{Body, Chunk};
 use std::{
     future::Future,
@@ -18,7 +19,7 @@ pub(super) struct QueuedBody {
     queue: SqliteQueue,
     id: MessageId,
     source: Source,
-    octets: Vec<u8>,
+    octets: Bytes,
     /// `octets` are the last of the message.
     last: bool,
     /// `octets` are all of it.
@@ -41,7 +42,7 @@ type Reading = Pin<Box<dyn Future<Output = Result<Piece, QueueError>> + Send>>;
 
 struct Piece {
     body: StoredBody,
-    octets: Vec<u8>,
+    octets: Bytes,
     /// Octets up to the end of the piece.
     read: u64,
     last: bool,
@@ -49,7 +50,7 @@ struct Piece {
 
 impl QueuedBody {
     pub(super) fn new(queue: SqliteQueue, id: MessageId) -> Self {
-        let (octets, source) = (Vec::new(), Source::Start);
+        let (octets, source) = (Bytes::new(), Source::Start);
         Self { queue, id, source, octets, last: false, whole: false, shown: false }
     }
 
@@ -66,7 +67,7 @@ async fn open(queue: SqliteQueue, id: MessageId) -> Result<Piece, QueueError> {
 
 /// The piece behind `before` octets. It is the last only if the whole message was found right.
 async fn read(mut body: StoredBody, before: u64) -> Result<Piece, QueueError> {
-    let octets = body.next().await?.to_vec();
+    let octets = body.next().await?;
     let read = before + octets.len() as u64;
     let last = octets.is_empty() || (read == body.size() && body.next().await?.is_empty());
     Ok(Piece { body, octets, read, last })
@@ -104,7 +105,7 @@ impl Body for QueuedBody {
     fn poll_rewind(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.shown = false;
         if !self.whole {
-            (self.source, self.octets) = (Source::Start, Vec::new());
+            (self.source, self.octets) = (Source::Start, Bytes::new());
         }
         Poll::Ready(Ok(()))
     }

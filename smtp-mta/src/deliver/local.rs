@@ -109,7 +109,7 @@ impl Local {
             if octets.is_empty() {
                 return Ok(spool.finish().await?);
             }
-            spool.write(&[octets]).await?;
+            spool.write(&[&octets]).await?;
         }
     }
 

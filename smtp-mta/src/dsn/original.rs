@@ -40,9 +40,9 @@ impl Original {
             if piece.is_empty() {
                 break;
             }
-            found = found || header.take(piece).is_some();
+            found = found || header.take(&piece).is_some();
             if whole {
-                octets.extend_from_slice(piece);
+                octets.extend_from_slice(&piece);
             } else if found {
                 break;
             }

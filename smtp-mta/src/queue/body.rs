@@ -7,6 +7,7 @@ use crate::{
     spool::{Spooled, joined},
     store::StoreError,
 };
+use bytes::Bytes;
 use std::{
     fs::{self, File},
     io::{self, Read},
@@ -22,7 +23,7 @@ const CHUNK: usize = 128 << 10;
 #[derive(Debug)]
 pub(super) enum Body {
     /// They go into the database.
-    Inline(Vec<u8>),
+    Inline(Bytes),
     /// They are in a file of the queue, and on the disk.
     File(Placed),
 }
@@ -55,9 +56,11 @@ pub(super) async fn place(
     body: Spooled,
 ) -> Result<(Body, Stored), StoreError> {
     let body = match body {
-        Spooled::Memory(octets, _) if octets.len() <= inline_limit => {
+        Spooled::Memory(mut octets, _) if octets.len() <= inline_limit => {
             let (size, crc32c) = (octets.len() as u64, crc32c::crc32c(&octets));
-            return Ok((Body::Inline(octets), Stored { size, crc32c, in_file: false }));
+            // They may stay in memory for a while.
+            octets.shrink_to_fit();
+            return Ok((Body::Inline(octets.into()), Stored { size, crc32c, in_file: false }));
         }
         body => body,
     };
@@ -83,16 +86,14 @@ fn lost() -> StoreError {
 /// The octets of a stored message, one chunk after the other, in constant memory.
 #[derive(Debug)]
 pub struct StoredBody {
-    id: MessageId,
-    stored: Stored,
+    size: u64,
     source: Source,
-    chunk: Vec<u8>,
 }
 
 #[derive(Debug)]
 enum Source {
-    /// All of it is in the chunk, checked, and was not handed out.
-    Memory,
+    /// All of it, checked.
+    Memory(Bytes),
     /// A file with what was read of it so far.
     File(Box<Reading>),
     /// All of it was handed out.
@@ -103,12 +104,19 @@ enum Source {
 
 #[derive(Debug)]
 struct Reading {
+    id: MessageId,
+    stored: Stored,
     file: File,
     size: u64,
     crc32c: u32,
 }
 
 impl StoredBody {
+    /// One whose octets are known to be right.
+    pub(super) fn memory(octets: Bytes) -> Self {
+        Self { size: octets.len() as u64, source: Source::Memory(octets) }
+    }
+
     pub(super) fn inline(
         id: MessageId,
         stored: Stored,
@@ -117,19 +125,19 @@ impl StoredBody {
         if octets.len() as u64 != stored.size || crc32c::crc32c(&octets) != stored.crc32c {
             return Err(QueueError::Damaged(id));
         }
-        Ok(Self { id, stored, source: Source::Memory, chunk: octets })
+        Ok(Self::memory(octets.into()))
     }
 
     pub(super) fn open(folder: &Path, id: MessageId, stored: Stored) -> Result<Self, QueueError> {
         let file = File::open(folder.join(id.to_string()))
             .map_err(StoreError::while_doing("cannot open the message"))?;
-        let reading = Box::new(Reading { file, size: 0, crc32c: 0 });
-        Ok(Self { id, stored, source: Source::File(reading), chunk: Vec::new() })
+        let reading = Box::new(Reading { id, stored, file, size: 0, crc32c: 0 });
+        Ok(Self { size: stored.size, source: Source::File(reading) })
     }
 
     /// All its octets.
     pub fn size(&self) -> u64 {
-        self.stored.size
+        self.size
     }
 
     /// The next octets; none at the end.
@@ -137,44 +145,49 @@ impl StoredBody {
     /// # Errors
     /// The disk failed, or the octets are not those that were stored: a long message shows this
     /// only behind its last chunk, so do not call it complete before this has given none.
-    pub async fn next(&mut self) -> Result<&[u8], QueueError> {
+    pub async fn next(&mut self) -> Result<Bytes, QueueError> {
         match mem::replace(&mut self.source, Source::Failed) {
-            Source::Memory => self.source = Source::End,
+            Source::Memory(octets) => {
+                self.source = Source::End;
+                Ok(octets)
+            }
             Source::End => {
                 self.source = Source::End;
-                self.chunk = Vec::new();
+                Ok(Bytes::new())
             }
-            Source::Failed => return Err(lost().into()),
+            Source::Failed => Err(lost().into()),
             Source::File(mut reading) => {
-                let mut chunk = mem::take(&mut self.chunk);
                 let read = spawn_blocking(move || {
-                    reading.fill(&mut chunk)?;
+                    let chunk = reading.read()?;
                     Ok((reading, chunk))
                 });
                 let (reading, chunk) = joined("cannot read the message", read).await?;
-                self.chunk = chunk;
-                if !self.chunk.is_empty() {
+                if !chunk.is_empty() {
                     self.source = Source::File(reading);
-                } else if (reading.size, reading.crc32c) == (self.stored.size, self.stored.crc32c) {
+                } else if reading.is_whole() {
                     self.source = Source::End;
                 } else {
-                    return Err(QueueError::Damaged(self.id));
+                    return Err(QueueError::Damaged(reading.id));
                 }
+                Ok(chunk)
             }
         }
-        Ok(&self.chunk)
     }
 }
 
 impl Reading {
-    fn fill(&mut self, chunk: &mut Vec<u8>) -> Result<(), StoreError> {
-        chunk.clear();
+    fn read(&mut self) -> Result<Bytes, StoreError> {
+        let mut chunk = Vec::with_capacity(CHUNK);
         (&mut self.file)
             .take(CHUNK as u64)
-            .read_to_end(chunk)
+            .read_to_end(&mut chunk)
             .map_err(StoreError::while_doing("cannot read the message"))?;
         self.size += chunk.len() as u64;
-        self.crc32c = crc32c::crc32c_append(self.crc32c, chunk);
-        Ok(())
+        self.crc32c = crc32c::crc32c_append(self.crc32c, &chunk);
+        Ok(chunk.into())
+    }
+
+    fn is_whole(&self) -> bool {
+        (self.size, self.crc32c) == (self.stored.size, self.stored.crc32c)
     }
 }

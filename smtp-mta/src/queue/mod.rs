@@ -17,8 +17,10 @@ mod error;
 mod filter;
 #[cfg(test)]
 mod full_disk;
+mod job;
 mod open;
 mod reader;
+mod recent;
 mod room;
 mod row;
 mod sqlite;

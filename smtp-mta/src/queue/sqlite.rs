@@ -3,16 +3,22 @@
 use super::{
     Change, Entry, Filter, Full, NewMessage, QueueError, Recipient, Settlement, State, StoredBody,
     Timestamp, body,
+    job::{Arrival, Job, Work},
     open::{self, Opened},
     reader::{self, Readers},
+    recent::Recent,
     room::Room,
-    writer::{Arrival, Job, Log, Work, Writer},
+    writer::{Log, Writer},
 };
 use crate::message_id::MessageId;
 use rusqlite::Connection;
 use std::{
     path::PathBuf,
-    sync::{Arc, atomic::Ordering::Relaxed, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+        mpsc,
+    },
     thread,
 };
 use tokio::{sync::oneshot, task::spawn_blocking};
@@ -73,6 +79,8 @@ pub struct Totals {
     pub oldest: Option<Timestamp>,
     /// Transactions that were written since the start; each costs one sync of the disk.
     pub commits: u64,
+    /// Messages whose octets were read from the disk since the start.
+    pub reads: u64,
 }
 
 /// The queue. A handle: its clones are the same queue.
@@ -91,6 +99,9 @@ struct Inner {
     readers: Readers,
     room: Arc<Room>,
     log: Arc<Log>,
+    recent: Arc<Recent>,
+    /// Messages whose octets were read from the disk.
+    reads: AtomicU64,
 }
 
 impl SqliteQueue {
@@ -111,15 +122,18 @@ impl SqliteQueue {
     ) -> Result<Self, QueueError> {
         let room = Arc::new(Room::new(folder.clone(), options, messages, bytes));
         let log = Arc::new(Log::default());
-        let writer = Writer::new(db, folder.clone(), Arc::clone(&room), Arc::clone(&log))?;
+        let recent = Arc::new(Recent::default());
+        let (shared, keeping) = (Arc::clone(&room), Arc::clone(&recent));
+        let writer = Writer::new(db, folder.clone(), shared, Arc::clone(&log), keeping)?;
         let (jobs, work) = mpsc::channel();
         thread::Builder::new()
             .name("queue".into())
             .spawn(move || writer.run(&work))
             .map_err(crate::store::StoreError::while_doing("cannot start a thread"))?;
         let readers = Readers::new(open::path(&folder));
-        let inline_limit = options.inline_limit;
-        Ok(Self(Arc::new(Inner { folder, inline_limit, jobs, readers, room, log })))
+        let (inline_limit, reads) = (options.inline_limit, AtomicU64::new(0));
+        let inner = Inner { folder, inline_limit, jobs, readers, room, log, recent, reads };
+        Ok(Self(Arc::new(inner)))
     }
 
     /// Has the limits of `options` from now on; what is in the queue stays, however much it is. How
@@ -196,11 +210,16 @@ impl SqliteQueue {
         self.ask(move |db, _| reader::next_due(db, after)).await
     }
 
-    /// The octets of a message. It may leave the queue while they are read.
+    /// The octets of a message; those of a short one that has just come are still in memory. It may
+    /// leave the queue while they are read.
     ///
     /// # Errors
     /// There is no such message, or it is damaged.
     pub async fn body(&self, id: MessageId) -> Result<StoredBody, QueueError> {
+        if let Some(octets) = self.0.recent.octets(id) {
+            return Ok(StoredBody::memory(octets));
+        }
+        self.0.reads.fetch_add(1, Relaxed);
         self.ask(move |db, inner| reader::body(db, &inner.folder, id)).await
     }
 
@@ -305,9 +324,10 @@ impl SqliteQueue {
     /// The database failed.
     pub async fn totals(&self) -> Result<Totals, QueueError> {
         let (waiting, held, oldest) = self.ask(|db, _| reader::totals(db)).await?;
-        let Inner { room, log, .. } = &*self.0;
+        let Inner { room, log, reads, .. } = &*self.0;
         let (messages, bytes) = (room.messages(), room.bytes());
-        Ok(Totals { messages, bytes, waiting, held, oldest, commits: log.commits.load(Relaxed) })
+        let (commits, reads) = (log.commits.load(Relaxed), reads.load(Relaxed));
+        Ok(Totals { messages, bytes, waiting, held, oldest, commits, reads })
     }
 
     /// Does what was asked for, writes everything into the database, and closes it.

@@ -1,16 +1,20 @@
 //! The one thread that writes to the database.
 //!
 //! It takes all the work that waits, does it in one transaction, which the disk confirms once, and
-//! then answers each. Who is alone is not kept waiting for others.
+//! then answers each. Who is alone is not kept waiting for others, but for settlements: nobody
+//! waits for those, so they go with what comes next, or alone a little later.
 
 use super::{
-    Change, Entry, Full, QueueError, Recipient, State,
+    Change, Full, QueueError, Recipient, State,
     body::Body,
     error::is_disk_full,
+    job::{Arrival, Job, Work, gather},
+    recent::Recent,
     room::Room,
-    row::{self, Stored},
+    row,
 };
 use crate::message_id::MessageId;
+use bytes::Bytes;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior};
 use std::{
     collections::BTreeMap,
@@ -21,15 +25,12 @@ use std::{
         atomic::{AtomicU64, Ordering::Relaxed},
         mpsc::{Receiver, RecvTimeoutError},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
-use tokio::sync::oneshot;
 
-/// How much work one transaction does at most, so that nobody waits long for the others.
-const GROUP: usize = 256;
-
-/// Octets of messages after which a transaction takes no more.
-const GROUP_BYTES: u64 = 4 << 20;
+/// How long settlements wait for other work to share its transaction. For so long a crash has a
+/// message sent again that the next server already has.
+const PATIENCE: Duration = Duration::from_millis(10);
 
 /// Pages after which the log of the database is copied into it: 8 MiB. With a group on top, the log
 /// stays below the ballast.
@@ -37,42 +38,6 @@ const CHECKPOINT: u64 = 2048;
 
 /// When a settlement that could not be written is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
-
-/// Something to write, and whom to tell. The number depends on the work.
-#[derive(Debug)]
-pub(super) struct Job {
-    pub(super) work: Work,
-    pub(super) reply: oneshot::Sender<Result<u64, QueueError>>,
-}
-
-#[derive(Debug)]
-pub(super) enum Work {
-    Enqueue(Arrival),
-    /// Gives how many recipients are not finished.
-    Settle {
-        id: MessageId,
-        changes: Vec<(u32, Change)>,
-        reports: Vec<Arrival>,
-    },
-    /// Makes the change where the recipient still is in that state. Gives for how many it was.
-    Change {
-        change: Change,
-        from: State,
-        recipients: Vec<(MessageId, u32)>,
-    },
-    /// Gives how many messages it was.
-    Delete(Vec<MessageId>),
-    /// All work before is done, and there will be no more.
-    Close,
-}
-
-/// A message that enters the queue.
-#[derive(Debug)]
-pub(super) struct Arrival {
-    pub(super) entry: Arc<Entry>,
-    pub(super) stored: Stored,
-    pub(super) body: Body,
-}
 
 /// What the log of the database came to, as its hook tells.
 #[derive(Debug, Default)]
@@ -88,6 +53,7 @@ pub(super) struct Writer {
     folder: PathBuf,
     room: Arc<Room>,
     log: Arc<Log>,
+    recent: Arc<Recent>,
     /// Pages of the log at which it is copied into the database.
     checkpoint_at: u64,
     /// Settlements that could not be written. They are true whether the disk has room or not, so
@@ -103,6 +69,10 @@ struct Effects {
     messages: i64,
     bytes: i64,
     files: Vec<PathBuf>,
+    /// The octets that have come.
+    arrived: Vec<(MessageId, Bytes)>,
+    /// Messages that are gone, or whose next attempt is some time away.
+    done: Vec<MessageId>,
 }
 
 impl Writer {
@@ -111,6 +81,7 @@ impl Writer {
         folder: PathBuf,
         room: Arc<Room>,
         log: Arc<Log>,
+        recent: Arc<Recent>,
     ) -> rusqlite::Result<Self> {
         let hook = Arc::clone(&log);
         db.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages: i32| {
@@ -119,7 +90,7 @@ impl Writer {
             Ok(())
         }))?;
         let (unwritten, files) = (Vec::new(), Vec::new());
-        Ok(Self { db, folder, room, log, checkpoint_at: CHECKPOINT, unwritten, files })
+        Ok(Self { db, folder, room, log, recent, checkpoint_at: CHECKPOINT, unwritten, files })
     }
 
     /// Works until it is told to close, or nobody is left who could have work. Blocks.
@@ -138,14 +109,7 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            let mut bytes: u64 = group.iter().map(Job::bytes).sum();
-            while group.len() < GROUP
-                && bytes < GROUP_BYTES
-                && let Ok(job) = jobs.try_recv()
-            {
-                bytes += job.bytes();
-                group.push(job);
-            }
+            gather(&mut group, jobs, PATIENCE);
             if let Some(place) = group.iter().position(|job| matches!(job.work, Work::Close)) {
                 closing = Some(group.swap_remove(place).reply);
                 group.extend(jobs.try_iter().filter(|job| !matches!(job.work, Work::Close)));
@@ -239,6 +203,7 @@ impl Writer {
         }
         db.commit()?;
         self.room.changed(effects.messages, effects.bytes);
+        self.recent.change(effects.arrived, effects.done, Instant::now());
         self.files.extend(effects.files.into_iter().map(|file| self.folder.join(file)));
         Ok(answers)
     }
@@ -296,39 +261,13 @@ impl Writer {
     }
 }
 
-impl Job {
-    /// Octets that it brings into the database, about.
-    fn bytes(&self) -> u64 {
-        match &self.work {
-            Work::Enqueue(Arrival { body: Body::Inline(octets), .. }) => octets.len() as u64,
-            _ => 0,
-        }
-    }
-
-    fn answer(mut self, answer: Result<u64, QueueError>) {
-        if answer.is_ok() {
-            let reports = match &mut self.work {
-                Work::Enqueue(arrival) => std::slice::from_mut(arrival),
-                Work::Settle { reports, .. } => reports,
-                _ => &mut [],
-            };
-            for arrival in reports {
-                if let Body::File(placed) = &mut arrival.body {
-                    placed.keep();
-                }
-            }
-        }
-        // Who does not wait for it any more has seen to that.
-        drop(self.reply.send(answer));
-    }
-}
-
 impl Effects {
     fn arrive(&mut self, db: &Transaction<'_>, arrival: &Arrival) -> rusqlite::Result<()> {
         let key = row::insert(db, &arrival.entry, arrival.stored)?;
         if let Body::Inline(octets) = &arrival.body {
             db.prepare_cached("INSERT INTO body (message, octets) VALUES (?, ?)")?
-                .execute((key, octets))?;
+                .execute((key, &**octets))?;
+            self.arrived.push((arrival.entry.id, octets.clone()));
         }
         self.messages += 1;
         self.bytes += arrival.stored.size.cast_signed();
@@ -369,6 +308,9 @@ impl Effects {
                 db.prepare_cached("UPDATE message SET unfinished = ? WHERE key = ?")?
                     .execute((unfinished.cast_signed(), message.key))?;
             }
+            if changes.iter().any(|(_, change)| matches!(change, Change::Wait { .. })) {
+                self.done.push(id);
+            }
         }
         for report in reports {
             self.arrive(db, report)?;
@@ -396,6 +338,7 @@ impl Effects {
         row::delete(db, message.key)?;
         self.messages -= 1;
         self.bytes -= message.size;
+        self.done.push(id);
         if message.in_file {
             self.files.push(id.to_string().into());
         }

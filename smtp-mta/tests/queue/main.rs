@@ -6,6 +6,7 @@ mod crash;
 mod many;
 mod model;
 mod queued;
+mod recent;
 
 use queued::{Given, attempt, done, wait};
 use smtp_mta::queue::{
@@ -220,7 +221,7 @@ fn a_long_message_is_in_a_file_and_comes_back_in_pieces() {
                 && !chunk.is_empty()
             {
                 assert!(chunk.len() <= 256 << 10);
-                read.extend_from_slice(chunk);
+                read.extend_from_slice(&chunk);
             }
             assert!(read == octets);
             assert!(body.next().await.unwrap().is_empty());

@@ -88,7 +88,7 @@ pub(crate) async fn octets(queue: &SqliteQueue, id: MessageId) -> Vec<u8> {
     while let chunk = body.next().await.unwrap()
         && !chunk.is_empty()
     {
-        octets.extend_from_slice(chunk);
+        octets.extend_from_slice(&chunk);
     }
     octets
 }

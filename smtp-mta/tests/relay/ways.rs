@@ -101,6 +101,26 @@ fn what_was_acknowledged_is_delivered_after_a_restart() {
 }
 
 #[test]
+fn a_short_message_goes_from_memory_unless_it_is_tried_again() {
+    let world = World::new("");
+    let b = world.far();
+    world.send(&["you@b.example", "me@a.example"]);
+    world.a.delivered();
+    b.delivered();
+    assert_eq!((world.a.mailbox("me").len(), b.mailbox("you").len()), (1, 1));
+    assert_eq!((world.a.reads(), b.reads()), (0, 0));
+
+    let world = World::new("");
+    let far = Far::start(world.b, |verb, before| match (verb, before) {
+        ("end", 0) => Some("451 4.3.0 later"),
+        _ => None,
+    });
+    world.send(&["you@b.example"]);
+    world.a.delivered();
+    assert_eq!((far.count("end"), world.a.reads()), (2, 1));
+}
+
+#[test]
 fn a_temporary_refusal_is_tried_again_wherever_it_comes() {
     for at in ["connect", "EHLO", "MAIL", "RCPT", "DATA", "end"] {
         let world = World::new("");

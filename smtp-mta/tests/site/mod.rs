@@ -132,6 +132,11 @@ impl Site {
         self.runtime.block_on(self.control.queue().totals()).unwrap().messages
     }
 
+    /// How many messages were read from the queue, not from memory.
+    pub(crate) fn reads(&self) -> u64 {
+        self.runtime.block_on(self.control.queue().totals()).unwrap().reads
+    }
+
     /// What is in the queue.
     pub(crate) fn entries(&self) -> Vec<Entry> {
         let found = self.control.queue().find(Filter::default(), None, 100);
