@@ -109,6 +109,8 @@ const here = () => {
   row.hidden = row.parentNode.hidden = false;
   current.classList.add("current");
   open(row, cell);
+  // The table may be narrower now, and its rows higher.
+  current.scrollIntoView({ block: "nearest", inline: "nearest" });
 };
 const go = hash => {
   history.pushState(null, "", hash || location.pathname + location.search);
@@ -118,7 +120,6 @@ const move = cell => {
   go(`#${cell.id}`);
   const link = cell.querySelector("a, summary");
   link.focus({ preventScroll: true });
-  cell.scrollIntoView({ block: "nearest", inline: "nearest" });
 };
 document.addEventListener("click", event => {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
