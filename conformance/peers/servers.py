@@ -1,4 +1,4 @@
-"""The servers that the suite is run against: started on loopback, watched, and always stopped."""
+"""The servers of the field: started on loopback, watched, and always stopped."""
 
 import os
 import pathlib
@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import threading
 import time
 import venv
 
@@ -47,6 +46,8 @@ class Server:
     # The names of its users and of nobody else are recipients.
     knows_its_users = True
     credentials = True
+    # The name that one authenticates with.
+    user = "user1"
     # Mail is taken only after AUTH.
     sign_in = False
     # Messages are stored as they came, without trace fields.
@@ -167,12 +168,12 @@ class Server:
         if self.as_received:
             lines.append("as_received = true")
         if self.knows_its_users:
-            lines.append(f'unknown = "nobody@{DOMAIN}"')
+            lines.append(f'unknown = "unknown@{DOMAIN}"')
             # Who has signed in is no stranger, and may write to everybody.
             if not self.sign_in:
                 lines.append('foreign = "somebody@foreign.example"')
         if self.credentials:
-            lines += ["[credentials]", 'user = "user1"', f'password = "{PASSWORD}"']
+            lines += ["[credentials]", f'user = "{self.user}"', f'password = "{PASSWORD}"']
         lines.append("[mailbox.maildir]")
         lines += [f'"{user}@{DOMAIN}" = "{self.maildir(user)}"' for user in USERS]
         path = self.path / "target.toml"
@@ -198,6 +199,8 @@ class Packaged(Server):
 
     patience = PATIENCE_WITH_PACKAGES
     failing = f"failing@{DOMAIN}"
+    # Where its packages are kept, if they are those of another.
+    archive = None
 
     def start(self):
         for tool in ("unshare", "apt-get"):
@@ -223,7 +226,7 @@ class Packaged(Server):
             except (OSError, subprocess.SubprocessError):
                 raise Missing("root, to mount an overlay file system") from None
             as_root = ["sudo", "-n", "-E"]
-        archives = self.shared / "archives" / self.name
+        archives = self.shared / "archives" / (self.archive or self.name)
         archives.mkdir(parents=True, exist_ok=True)
         private = ["unshare", "--mount", "--pid", "--fork", "--propagation", "private"]
         # Root's mailboxes are no one's to write.
@@ -242,6 +245,48 @@ class Exim(Packaged):
     """Exim, with all extensions that it has."""
 
     name = "exim"
+
+
+class PostfixNoBareNewline(Packaged):
+    """Postfix as newer ones are by default: only CRLF.CRLF ends a message."""
+
+    name = "postfix-no-bare-newline"
+    archive = "postfix"
+
+
+class Sendmail(Packaged):
+    """Sendmail; AUTH by Cyrus SASL."""
+
+    name = "sendmail"
+
+
+class Opensmtpd(Packaged):
+    """OpenSMTPD."""
+
+    name = "opensmtpd"
+
+
+class Dovecot(Packaged):
+    """Dovecot's LMTP server."""
+
+    name = "dovecot"
+    profiles = ["lmtp"]
+    credentials = False
+    # A failure is told in the dialogue.
+    failing = None
+
+
+class Chasquid(Packaged):
+    """chasquid."""
+
+    name = "chasquid"
+    user = f"user1@{DOMAIN}"
+
+
+class Courier(Packaged):
+    """Courier."""
+
+    name = "courier"
 
 
 class Aiosmtpd(Server):
@@ -281,127 +326,42 @@ class Aiosmtpd(Server):
         return [self.install(self.shared.parent), HERE / "aio.py", self.path]
 
 
-class Ours(Server):
-    """A server of this repository."""
+class SmtpServer(Server):
+    """smtp-server, from npm."""
 
-    profiles = ["default", "strict"]
-    ours = True
+    name = "smtp-server"
+    version = "3.21.6"
+    # It is a library: what is stored is its user's business.
+    as_received = True
 
-    def ends_with_input(self):
-        return False
-
-    def binary(self, path):
-        """A program that has been built."""
-        path = self.binaries / path
-        if not os.access(path, os.X_OK):
-            raise Failed(f"{path} is not built")
-        return path
-
-
-class Mta(Ours):
-    """`smtp-mta` with its Maildirs, as a server that takes mail from strangers."""
-
-    name = "smtp-mta"
-    expected = "smtp-mta"
-    profiles = ["mx", "strict", "security"]
-    credentials = False
-    watched = True
-    # One listener and what it is for, and perhaps the same one inside TLS from the first octet.
-    listeners = ['role = "mx"', 'role = "mx"\ntls = "implicit"']
-
-    def arguments(self, profile):
-        return ["--dos"] if profile == "security" else []
+    def start(self):
+        self.certificate()
+        super().start()
 
     def is_complete(self):
-        return len(self.ports) == len(self.listeners)
+        return len(self.ports) == 2
 
     def command(self):
-        self.certificate()
-        config = self.path / "smtp-mta.toml"
-        mailboxes = ", ".join(f'"{user}"' for user in USERS if user != "postmaster")
-        listeners = [f'[[listener]]\naddress = "127.0.0.1:0"\n{more}\n' for more in self.listeners]
-        config.write_text(
-            'hostname = "mx.example.test"\n'
-            'data_dir = "data"\n'
-            f'message_size_limit = "{SIZE_LIMIT}"\n'
-            # No message leaves this machine.
-            f'name_servers = ["127.0.0.1:{name_server_of_nobody()}"]\n'
-            f'{"".join(listeners)}'
-            '[tls]\ncertificate = "cert.pem"\nkey = "key.pem"\n'
-            f'[[domain]]\nname = "{DOMAIN}"\nmailboxes = [{mailboxes}]\n'
-            '[[user]]\nname = "user1"\nmay_send_as = ["*"]\n'
-        )
-        binary = self.binary("smtp-mta")
-        if self.credentials:
+        modules = npm_package(self.shared, self.name, self.version)
+        return ["node", HERE / "smtp-server.js", self.path, modules]
+
+
+def npm_package(shared, name, version):
+    """The folder of modules that has it, installed below `shared` the first time."""
+    place = shared / f"{name}-{version}"
+    if not (place / "complete").exists():
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+        install = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--omit=optional"]
+        try:
             subprocess.run(
-                [binary, "--config", config, "user", "add", "user1"], cwd=self.path,
-                input=PASSWORD, text=True, check=True, capture_output=True, timeout=PATIENCE,
+                [*install, "--prefix", place, f"{name}@{version}"], stdin=subprocess.DEVNULL,
+                check=True, capture_output=True, timeout=PATIENCE_WITH_PACKAGES,
             )
-        return [binary, "--config", config]
-
-    def maildir(self, user):
-        return self.path / "data" / "mail" / user
-
-
-class MtaSubmission(Mta):
-    """`smtp-mta` as the server of people who log in, by STARTTLS or inside TLS."""
-
-    name = "smtp-mta-submission"
-    profiles = ["submission"]
-    credentials = True
-    sign_in = True
-    failing = "failing@nowhere.example"
-    listeners = ['role = "submission"', 'role = "submissions"']
-
-
-class MtaLmtp(Mta):
-    """`smtp-mta` behind another server, which hands it mail by LMTP."""
-
-    name = "smtp-mta-lmtp"
-    profiles = ["lmtp"]
-    listeners = ['role = "lmtp"']
-
-
-class Example(Ours):
-    """An example of an adapter. It takes mail for everybody and stores it as it came."""
-
-    knows_its_users = False
-    as_received = True
-    example = None
-
-    def __init__(self, binaries, target, adapter):
-        self.name = f"{adapter}-{self.example}"
-        super().__init__(binaries, target)
-
-    def command(self):
-        folder = self.path / "mail"
-        return [self.binary(f"examples/{self.name}"), "127.0.0.1:0", *self.words(folder)]
-
-    def maildir(self, user):
-        return self.path / "mail" / f"{user}@{DOMAIN}"
-
-
-class Catch(Example):
-    """Takes mail from everybody."""
-
-    example = "catch"
-    credentials = False
-
-    def words(self, folder):
-        """What follows the address."""
-        return [folder]
-
-
-class Submission(Example):
-    """Takes mail from one user, after STARTTLS and AUTH."""
-
-    example = "submission"
-    profiles = ["default", "strict"]
-    sign_in = True
-
-    def words(self, folder):
-        """What follows the address."""
-        return ["user1", PASSWORD, folder]
+        except (OSError, subprocess.SubprocessError) as error:
+            raise Missing(f"{name}@{version} from npm, or node and npm ({error})") from None
+        (place / "complete").touch()
+    return place / "node_modules"
 
 
 def free_ports(count):
@@ -422,29 +382,8 @@ def greets(port, address="127.0.0.1"):
         return False
 
 
-def name_server_of_nobody():
-    """The port of a name server that knows no name; it runs as long as this process."""
-    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    server.bind(("127.0.0.1", 0))
-
-    def answer():
-        while True:
-            query, client = server.recvfrom(4096)
-            question = query[12 : query.index(b"\0", 12) + 5]
-            # RFC 1035 section 4.1.1: a response that says NXDOMAIN, with the question alone.
-            server.sendto(query[:2] + b"\x81\x83\0\x01" + bytes(6) + question, client)
-
-    threading.Thread(target=answer, daemon=True).start()
-    return server.getsockname()[1]
-
-
-def servers(binaries, target):
-    """A maker of each server, by name."""
-    makers = {kind.name: kind for kind in (Postfix, Exim, Aiosmtpd, Mta, MtaSubmission, MtaLmtp)}
-    made = {name: lambda kind=kind: kind(binaries, target) for name, kind in makers.items()}
-    for adapter in ("tokio", "smol"):
-        for kind in (Catch, Submission):
-            made[f"{adapter}-{kind.example}"] = lambda kind=kind, adapter=adapter: kind(
-                binaries, target, adapter
-            )
-    return made
+# Those of the suite, by how common they are.
+ALL = (
+    Postfix, PostfixNoBareNewline, Exim, Sendmail, Opensmtpd, Dovecot, Chasquid, Aiosmtpd,
+    SmtpServer,
+)

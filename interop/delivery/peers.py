@@ -1,7 +1,7 @@
 """The servers that mail is delivered to: how each is started, and what it has stored.
 
-They are started as for the conformance suite (conformance/peers), with configurations of their own:
-every extension that the server has, AUTH, and a certificate that a CA made here has signed.
+They are started as for the conformance suite (conformance/peers), with other users and limits, every
+extension that the server has, and a certificate that a CA made here has signed.
 """
 
 import pathlib
