@@ -7,7 +7,8 @@
 
 The load is `tokio-load`, the sink `counting-sink`: both cost less than smtp-source and smtp-sink, and their
 CPU is shown beside the server's. Each server runs in a PID namespace of its own, by which all its processes are
-found when their CPU is counted. Flushes are counted by strace in a round of their own, since that slows a server.
+found when their CPU is counted. Flushes are counted by strace in a round of their own, which slows
+a server a little.
 
     relay      from the first octet of the load to the last message at the sink
     accept     the same load, and a next server that nobody runs: all waits in the queue
@@ -86,7 +87,7 @@ class Server:
         self.sink = sink
         command = [str(word) for word in self.prepare()]
         if flushes:
-            trace = ["strace", "-f", "-qq", "-e", "trace=fsync,fdatasync,sync_file_range,syncfs"]
+            trace = ["strace", "--seccomp-bpf", "-f", "-qq", "-e", "trace=fsync,fdatasync,sync_file_range,syncfs"]
             command = [*trace, "-o", str(self.path / "flushes"), *command]
         # All its processes end with the first.
         apart = ["unshare", "--pid", "--fork", "--kill-child"]

@@ -3,10 +3,7 @@
 use super::{Change, Entry, QueueError, State, body::Body, row::Stored};
 use crate::message_id::MessageId;
 use std::{
-    sync::{
-        Arc,
-        mpsc::{Receiver, RecvTimeoutError},
-    },
+    sync::{Arc, mpsc::Receiver},
     time::{Duration, Instant},
 };
 use tokio::sync::oneshot;
@@ -54,7 +51,8 @@ pub(super) struct Arrival {
 }
 
 impl Job {
-    fn can_wait(&self) -> bool {
+    /// Whether nobody waits for it to be written.
+    pub(super) fn can_wait(&self) -> bool {
         matches!(self.work, Work::Settle { .. })
     }
 
@@ -84,19 +82,23 @@ impl Job {
     }
 }
 
-/// Takes the work that waits into `group`; while those are all settlements, waits for other work
-/// with `patience`.
-pub(super) fn gather(group: &mut Vec<Job>, jobs: &Receiver<Job>, patience: Duration) {
-    let until = Instant::now() + patience;
+/// How long a group waits for more work.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// While it has settlements only, for which nobody waits.
+    pub(super) settlements: Duration,
+    /// Otherwise.
+    pub(super) others: Duration,
+}
+
+/// Takes the work that waits into `group`, and what comes while its patience lasts.
+pub(super) fn gather(group: &mut Vec<Job>, jobs: &Receiver<Job>, patience: Patience) {
+    let began = Instant::now();
     let mut bytes: u64 = group.iter().map(Job::bytes).sum();
     let mut can_wait = group.iter().all(Job::can_wait);
-    while group.len() < GROUP
-        && bytes < GROUP_BYTES
-        && let Ok(job) = match can_wait {
-            true => jobs.recv_timeout(until.saturating_duration_since(Instant::now())),
-            false => jobs.try_recv().map_err(|_| RecvTimeoutError::Timeout),
-        }
-    {
+    while group.len() < GROUP && bytes < GROUP_BYTES {
+        let patience = if can_wait { patience.settlements } else { patience.others };
+        let Ok(job) = jobs.recv_timeout(patience.saturating_sub(began.elapsed())) else { return };
         bytes += job.bytes();
         can_wait &= job.can_wait();
         group.push(job);
@@ -120,7 +122,11 @@ mod tests {
         send(jobs, Work::Settle { id, changes: Vec::new(), reports: Vec::new() });
     }
 
-    fn gathered(jobs: &Receiver<Job>, patience: Duration) -> usize {
+    fn gathered(jobs: &Receiver<Job>, settlements: Duration) -> usize {
+        gathered_by(jobs, Patience { settlements, others: Duration::ZERO })
+    }
+
+    fn gathered_by(jobs: &Receiver<Job>, patience: Patience) -> usize {
         let mut group = vec![jobs.recv().unwrap()];
         gather(&mut group, jobs, patience);
         group.len()
@@ -146,6 +152,20 @@ mod tests {
         assert_eq!(gathered(&jobs, Duration::from_millis(1)), 1);
         (0..2 * GROUP).for_each(|_| settle(&sender));
         assert_eq!(gathered(&jobs, LONG), GROUP);
+    }
+
+    #[test]
+    fn a_busy_queue_waits_for_the_next_message_as_well() {
+        let (sender, jobs) = channel();
+        send(&sender, Work::Delete(Vec::new()));
+        let later = std::thread::spawn(move || {
+            // The other end waits for this one, or for the end of them all.
+            send(&sender, Work::Delete(Vec::new()));
+            settle(&sender);
+        });
+        let patience = Patience { settlements: LONG, others: LONG };
+        assert_eq!(gathered_by(&jobs, patience), 3);
+        drop(later.join());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{
     Change, Full, QueueError, Recipient, State,
     body::Body,
     error::is_disk_full,
-    job::{Arrival, Job, Work, gather},
+    job::{Arrival, Job, Patience, Work, gather},
     recent::Recent,
     room::Room,
     row,
@@ -30,7 +30,11 @@ use std::{
 
 /// How long settlements wait for other work to share its transaction. For so long a crash has a
 /// message sent again that the next server already has.
-const PATIENCE: Duration = Duration::from_millis(10);
+const SETTLEMENTS: Duration = Duration::from_millis(10);
+
+/// How long a message waits for others to share its transaction, if the one before was shared: those
+/// who had a part in it are about to bring their next. A message alone never waits.
+const OTHERS: Duration = Duration::from_millis(1);
 
 /// Pages after which the log of the database is copied into it: 8 MiB. With a group on top, the log
 /// stays below the ballast.
@@ -96,7 +100,7 @@ impl Writer {
     /// Works until it is told to close, or nobody is left who could have work. Blocks.
     pub(super) fn run(mut self, jobs: &Receiver<Job>) {
         self.count_spare();
-        let mut closing = None;
+        let (mut closing, mut was_shared) = (None, false);
         while closing.is_none() {
             let mut group = mem::take(&mut self.unwritten);
             let first = if group.is_empty() {
@@ -109,7 +113,9 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            gather(&mut group, jobs, PATIENCE);
+            let others = if was_shared { OTHERS } else { Duration::ZERO };
+            gather(&mut group, jobs, Patience { settlements: SETTLEMENTS, others });
+            was_shared = group.iter().filter(|job| !job.can_wait()).nth(1).is_some();
             if let Some(place) = group.iter().position(|job| matches!(job.work, Work::Close)) {
                 closing = Some(group.swap_remove(place).reply);
                 group.extend(jobs.try_iter().filter(|job| !matches!(job.work, Work::Close)));
