@@ -1,11 +1,15 @@
 """The servers of this repository, for the suite."""
 
 import os
+import pathlib
 import socket
 import subprocess
 import threading
+import tomllib
 
 from servers import DOMAIN, PASSWORD, PATIENCE, SIZE_LIMIT, USERS, Failed, Server
+
+WORKSPACE = pathlib.Path(__file__).resolve().parents[2] / "Cargo.toml"
 
 
 class Ours(Server):
@@ -13,6 +17,7 @@ class Ours(Server):
 
     profiles = ["default", "strict"]
     ours = True
+    version = tomllib.loads(WORKSPACE.read_text())["workspace"]["package"]["version"]
 
     def ends_with_input(self):
         return False
@@ -29,6 +34,7 @@ class Mta(Ours):
     """`smtp-mta` with its Maildirs, as a server that takes mail from strangers."""
 
     name = "smtp-mta"
+    title = "smtp-mta"
     expected = "smtp-mta"
     profiles = ["mx", "strict", "security"]
     credentials = False
@@ -95,6 +101,7 @@ class Example(Ours):
     knows_its_users = False
     as_received = True
     example = None
+    in_matrix = False
 
     def __init__(self, binaries, target, adapter):
         self.name = f"{adapter}-{self.example}"

@@ -36,6 +36,10 @@ class Server:
     """A process that listens, in a folder of its own below `target/peers`."""
 
     name = "server"
+    # Its name in the matrix, if it is written otherwise, and whether it has a column there.
+    title = None
+    in_matrix = True
+    version = ""
     # Its file of expectations, if it shares that of another.
     expected = None
     # What the suite is run as.
@@ -159,6 +163,7 @@ class Server:
         recipients = ", ".join(f'"{user}@{DOMAIN}"' for user in USERS)
         lines.append(f"recipients = [{recipients}]")
         lines.append('tls_name = "mx.example.test"')
+        lines.append(f'software = "{self.title or self.name} {self.version}"')
         if self.sign_in:
             lines += ["sign_in = true", f'submission = "127.0.0.1:{self.ports["address"]}"']
         if self.failing:
@@ -202,6 +207,12 @@ class Packaged(Server):
     # Where its packages are kept, if they are those of another.
     archive = None
 
+    @property
+    def version(self):
+        """That of its package, without what is Debian's: `2:1.11-2+b5` is 1.11."""
+        package = (self.path / "version").read_text()
+        return re.split("[-+~]", package.split(":")[-1])[0]
+
     def start(self):
         for tool in ("unshare", "apt-get"):
             if not shutil.which(tool):
@@ -239,18 +250,21 @@ class Postfix(Packaged):
     """Postfix as Debian configures it."""
 
     name = "postfix"
+    title = "Postfix"
 
 
 class Exim(Packaged):
     """Exim, with all extensions that it has."""
 
     name = "exim"
+    title = "Exim"
 
 
 class PostfixNoBareNewline(Packaged):
     """Postfix as newer ones are by default: only CRLF.CRLF ends a message."""
 
     name = "postfix-no-bare-newline"
+    title = "Postfix (no bare LF)"
     archive = "postfix"
 
 
@@ -258,18 +272,21 @@ class Sendmail(Packaged):
     """Sendmail; AUTH by Cyrus SASL."""
 
     name = "sendmail"
+    title = "Sendmail"
 
 
 class Opensmtpd(Packaged):
     """OpenSMTPD."""
 
     name = "opensmtpd"
+    title = "OpenSMTPD"
 
 
 class Dovecot(Packaged):
     """Dovecot's LMTP server."""
 
     name = "dovecot"
+    title = "Dovecot"
     profiles = ["lmtp"]
     credentials = False
     # A failure is told in the dialogue.
@@ -287,6 +304,7 @@ class Courier(Packaged):
     """Courier."""
 
     name = "courier"
+    title = "Courier"
 
 
 class Aiosmtpd(Server):

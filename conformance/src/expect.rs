@@ -171,6 +171,9 @@ pub enum Unusable {
     /// A reason that is none.
     #[error("{0}: the reason is missing; quote the dialogue and the server's manual or source")]
     Reason(String),
+    /// The reason says that it is withheld, and the mark is missing by which pages go.
+    #[error("{0}: the reason says that it is withheld; `withheld = true` is missing")]
+    Unmarked(String),
     /// Twice the same.
     #[error("{0} stands twice")]
     Twice(String),
@@ -192,6 +195,9 @@ impl Expected {
             let reason = deviation.reason.trim();
             if reason.is_empty() || reason.eq_ignore_ascii_case("known") {
                 return Err(Unusable::Reason(id));
+            }
+            if reason.to_ascii_lowercase().starts_with("withheld") && !deviation.withheld {
+                return Err(Unusable::Unmarked(id));
             }
             if deviation.verdict == Status::Pass {
                 return Err(Unusable::Pass(id));
@@ -296,6 +302,9 @@ mod tests {
     fn a_file_without_reasons_or_with_doubles_or_strange_keys_is_refused() {
         let no_reason = deviation("SEQ-05", "fail", "").replace("manual §3", "Known ");
         assert!(matches!(Expected::read(&no_reason), Err(Unusable::Reason(_))));
+        let unmarked = deviation("SEQ-05", "fail", "").replace("manual §3", "Withheld for now");
+        assert!(matches!(Expected::read(&unmarked), Err(Unusable::Unmarked(_))));
+        assert!(Expected::read(&(unmarked + "withheld = true\n")).is_ok());
         let twice = deviation("SEQ-05", "fail", "") + &deviation("seq-05", "warn", "");
         assert!(matches!(Expected::read(&twice), Err(Unusable::Twice(_))));
         for bad in ["untill = 2027-01-01", "until = 'soon'", "until = 10:00:00"] {

@@ -133,10 +133,10 @@ fn trimmed(session: &[String], judged: Option<usize>) -> (Option<usize>, Vec<Str
     };
     let mut out: Vec<String> = Vec::new();
     let mut at = None;
-    let mut gap = 0;
+    let mut gap = Vec::new();
     for (n, line) in session.iter().enumerate() {
         if end > MOST_LINES && (HEAD..end - keep).contains(&n) || n >= end {
-            gap += 1;
+            gap.push(line);
         } else {
             end_gap(&mut out, &mut gap);
             if judged == Some(n) {
@@ -149,11 +149,12 @@ fn trimmed(session: &[String], judged: Option<usize>) -> (Option<usize>, Vec<Str
     (at, out)
 }
 
-fn end_gap(out: &mut Vec<String>, gap: &mut usize) {
-    match std::mem::take(gap) {
-        0 => {}
-        1 => out.push("-- 1 line left out".to_owned()),
-        n => out.push(format!("-- {n} lines left out")),
+/// Says how many lines are left out; in place of a single one that would be as long as the line.
+fn end_gap(out: &mut Vec<String>, gap: &mut Vec<&String>) {
+    match std::mem::take(gap).as_slice() {
+        [] => {}
+        [line] => out.push(shortened(line)),
+        lines => out.push(format!("-- {} lines left out", lines.len())),
     }
 }
 
@@ -185,7 +186,8 @@ mod tests {
             assert_eq!(kept[at.unwrap()], format!("C: {judged}"), "{lines}, {judged}");
             assert!(kept.len() <= MOST_LINES + 2 && kept[0] == "C: 0");
             let said = kept.iter().filter(|line| line.starts_with("C: ")).count();
-            assert_eq!(said, MOST_LINES, "{lines}, {judged}");
+            let expected = if lines == 41 { 41 } else { MOST_LINES };
+            assert_eq!(said, expected, "{lines}, {judged}");
         }
         assert_eq!(trimmed(&session(40), None), (None, session(40)));
         assert_eq!(trimmed(&session(400), None).1[MOST_LINES], "C: 399");

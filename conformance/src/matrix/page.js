@@ -5,6 +5,10 @@ const rows = [...document.querySelectorAll("tbody tr[id]")];
 const names = [...document.querySelectorAll("thead th[id]")];
 const dialogues = JSON.parse($("dialogues").textContent);
 
+// The server's name and version, and the profile if it is not the usual one.
+const title = cell => [...names[cell.cellIndex - 1].children]
+  .filter(part => !part.matches(".counts, time")).map(part => part.textContent).join(" ");
+
 const make = (tag, text, kind) => {
   const element = document.createElement(tag);
   if (text) element.textContent = text;
@@ -67,9 +71,8 @@ const open = (row, cell) => {
   }
   panel.append(facts);
   if (cell) {
-    const name = names[cell.cellIndex - 1], box = make("section", "", cell.className);
-    const title = [...name.children].filter(e => !e.matches(".counts, time")).map(e => e.textContent);
-    box.append(make("h3", `${title.join(" ")}: ${cell.textContent}`));
+    const box = make("section", "", cell.className);
+    box.append(make("h3", `${title(cell)}: ${cell.textContent}`));
     if (cell.classList.contains("withheld")) {
       box.append(make("p", "What came is shown when its authors have had time to repair it."));
     } else {
@@ -86,7 +89,7 @@ const open = (row, cell) => {
   }
   const others = make("ul", "", "others");
   for (const other of row.querySelectorAll("td[id]")) {
-    const item = make("li"), link = make("a", `${names[other.cellIndex - 1].firstElementChild.textContent}`);
+    const item = make("li"), link = make("a", title(other));
     link.href = `#${other.id}`;
     if (other === cell) link.setAttribute("aria-current", "true");
     item.append(make("i", other.classList.contains("withheld") ? "…" : other.firstElementChild.firstChild.textContent,
@@ -109,7 +112,9 @@ const here = () => {
   row.hidden = row.parentNode.hidden = false;
   current.classList.add("current");
   open(row, cell);
-  // The table may be narrower now, and its rows higher.
+  // The table may be narrower now, its rows and its head higher.
+  const { offsetWidth, offsetHeight } = document.querySelector("thead th");
+  main.style.scrollPadding = `${offsetHeight + 4}px 8px 8px ${offsetWidth + 4}px`;
   current.scrollIntoView({ block: "nearest", inline: "nearest" });
 };
 const go = hash => {
