@@ -48,7 +48,7 @@ def row(server, key, number, requirement):
     if (key, id) == WITHHELD:
         said, reason, reply, more = "fail", SECRET, SECRET, {"withheld": True}
     if (key, id) == KNOWN:
-        said, more = "fail", {"expected": "the manual, section 3"}
+        said, more = "fail", {"expected": "deliberate: the manual, section 3"}
     if (server, id) == (0, ROW):
         said, reason, reply = "fail", HOSTILE, f"500 {HOSTILE}"
     lines = [("server", f"220 mx.{key}.test ESMTP"), ("client", "EHLO client.example")]

@@ -5,7 +5,7 @@
 //! Reports hold what servers said, which may be written to break the page: every text goes through
 //! `escaped`, and the page's policy runs its own script and no other.
 
-use super::{Cell, Column, Line, Matrix, dialogue::Dialogues, title::title};
+use super::{Cell, Column, Line, Matrix, Standing, dialogue::Dialogues, title::title};
 use crate::{
     profile::Profile,
     report::{
@@ -92,7 +92,9 @@ fn write_header(out: &mut String, matrix: &Matrix, who: &str) -> fmt::Result {
     }
     writeln!(
         out,
-        "<li><i class=\"fail known\">✗<sup>*</sup></i> known, with a reason</li>\n\
+        "<li><i class=\"fail\">✗<sup>*</sup></i> known</li>\n\
+         <li><i class=\"fail\">✗<sup>†</sup></i> deliberate</li>\n\
+         <li><i class=\"fail\">✗<sup>‡</sup></i> disputed</li>\n\
          <li><i class=\"withheld\">withheld</i> not public yet</li>\n</ul>\n\
          <form hidden>\n<label>Rows <select id=\"rows\"><option value=\"all\">all</option>\
          <option value=\"differs\">only differences</option>\
@@ -203,17 +205,17 @@ fn write_line(out: &mut String, matrix: &Matrix, line: &Line) -> fmt::Result {
                 "<td id=\"{link}\" class=\"withheld\"><a href=\"#{link}\">withheld</a></td>"
             )?,
             Cell::Shown(row) => {
-                let known =
-                    if row.expected.is_some() { (" known", "<sup>*</sup>") } else { ("", "") };
-                writeln!(
-                    out,
-                    "<td id=\"{link}\" class=\"{}{}\"><a href=\"#{link}\">{}{}<span> {}</span></a></td>",
-                    class(row.verdict),
-                    known.0,
-                    row.verdict.sign(),
-                    known.1,
-                    row.verdict
-                )?;
+                let (class, sign) = (class(row.verdict), row.verdict.sign());
+                write!(out, "<td id=\"{link}\" class=\"{class}\"><a href=\"#{link}\">{sign}")?;
+                let standing = row.expected.as_deref().map(Standing::of);
+                if let Some(standing) = standing {
+                    write!(out, "<sup>{}</sup>", standing.sign())?;
+                }
+                write!(out, "<span> {}", row.verdict)?;
+                if let Some(standing) = standing {
+                    write!(out, ", {}", standing.as_str())?;
+                }
+                writeln!(out, "</span></a></td>")?;
             }
         }
     }
@@ -234,7 +236,9 @@ fn write_reason(out: &mut String, column: &Column, row: &Row) -> fmt::Result {
         escaped(&shortened(&row.reason))
     )?;
     if let Some(expected) = &row.expected {
-        write!(out, "<p>Known: {}</p>", escaped(expected.trim()))?;
+        // One that is deliberate or disputed begins with that word.
+        let known = if Standing::of(expected) == Standing::default() { "known: " } else { "" };
+        write!(out, "<p>{known}{}</p>", escaped(expected.trim()))?;
     }
     writeln!(out, "</dd>")
 }
@@ -336,9 +340,9 @@ mod tests {
         reports[0].1.results[1].expected = Some("manual §3".into());
         let page = write(&Matrix::new(reports, &Withheld::default()).unwrap());
         assert!(page.contains("<tr id=\"SEQ-05\" class=\"differs deviates must\">"));
-        assert!(page.contains("id=\"sample-SEQ-06\" class=\"warn known\""));
-        assert!(page.contains("▲<sup>*</sup><span> warn</span>"));
-        assert!(page.contains("<p>Known: manual §3</p>"));
+        assert!(page.contains("id=\"sample-SEQ-06\" class=\"warn\""));
+        assert!(page.contains("▲<sup>*</sup><span> warn, known</span>"));
+        assert!(page.contains("<p>known: manual §3</p>"));
     }
 
     /// A server that says something else in each row, at length.

@@ -113,6 +113,45 @@ impl Cell {
     }
 }
 
+/// What the beginning of the reason says of a deviation that is known: `deliberate: …`,
+/// `disputed: …`, both with a comma between, or neither.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Its authors want it so.
+    pub deliberate: bool,
+    /// It is open who is right.
+    pub disputed: bool,
+}
+
+impl Standing {
+    /// What `reason` begins with.
+    pub fn of(reason: &str) -> Self {
+        let head = reason.split_once(':').map_or("", |(head, _)| head);
+        let says = |word: &str| head.split(',').any(|one| one.trim().eq_ignore_ascii_case(word));
+        Self { deliberate: says("deliberate"), disputed: says("disputed") }
+    }
+
+    /// A sign for it that needs no colour.
+    pub fn sign(self) -> &'static str {
+        match (self.deliberate, self.disputed) {
+            (true, true) => "†‡",
+            (true, false) => "†",
+            (false, true) => "‡",
+            (false, false) => "*",
+        }
+    }
+
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match (self.deliberate, self.disputed) {
+            (true, true) => "deliberate, disputed",
+            (true, false) => "deliberate",
+            (false, true) => "disputed",
+            (false, false) => "known",
+        }
+    }
+}
+
 impl Line {
     /// Whether two columns were judged, and not alike.
     pub fn differs(&self) -> bool {
@@ -326,6 +365,16 @@ mod tests {
         assert_eq!((first.name.as_str(), first.version.as_str()), ("Sample", "1.0"));
         assert_eq!(key("<img> Ünsafe"), "img-nsafe");
         assert_eq!(key("\u{202e}"), "unnamed");
+    }
+
+    #[test]
+    fn a_reason_says_at_its_beginning_how_a_deviation_stands() {
+        let sign = |reason| Standing::of(reason).sign();
+        assert_eq!(sign("deliberate: the manual, section 3"), "†");
+        assert_eq!(sign("Disputed: \"250\" is"), "‡");
+        assert_eq!(sign("disputed, deliberate: a second MAIL"), "†‡");
+        assert_eq!(sign("not deliberate: CVE-2023-51764"), "*");
+        assert_eq!(sign("deliberate"), "*");
     }
 
     #[test]
