@@ -95,6 +95,18 @@ class Server:
         self.launch()
         self.wait(lambda: self.listening(self.log()))
 
+    def start_on_free_ports(self):
+        """Starts it on ports that stand in its configuration: another process may be faster."""
+        for attempt in range(3):
+            self.ports = dict(zip(["address", "implicit_tls"], free_ports(2)))
+            self.launch()
+            try:
+                return self.wait(lambda: all(map(greets, self.ports.values())))
+            except Failed:
+                self.stop()
+                if attempt == 2 or not re.search("ddress already in use|EADDRINUSE", self.log()):
+                    raise
+
     def launch(self):
         """Starts the process. It ends when its standard input does, or is killed."""
         command = [str(word) for word in self.command()]
@@ -218,16 +230,7 @@ class Packaged(Server):
             if not shutil.which(tool):
                 raise Missing(tool)
         self.certificate()
-        # Its ports stand in its configuration, so another process may be faster.
-        for attempt in range(3):
-            self.ports = dict(zip(["address", "implicit_tls"], free_ports(2)))
-            self.launch()
-            try:
-                return self.wait(lambda: all(map(greets, self.ports.values())))
-            except Failed:
-                self.stop()
-                if attempt == 2 or "ddress already in use" not in self.log():
-                    raise
+        self.start_on_free_ports()
 
     def command(self):
         as_root = []
@@ -306,6 +309,9 @@ class Courier(Packaged):
     name = "courier"
     title = "Courier"
 
+    def maildir(self, user):
+        return super().maildir(user) / "Maildir"
+
 
 class Aiosmtpd(Server):
     """aiosmtpd, from PyPI."""
@@ -364,13 +370,48 @@ class SmtpServer(Server):
         return ["node", HERE / "smtp-server.js", self.path, modules]
 
 
-def npm_package(shared, name, version):
+class Haraka(Server):
+    """Haraka, from npm."""
+
+    name = "haraka"
+    version = "3.3.4"
+
+    def start(self):
+        self.certificate()
+        self.start_on_free_ports()
+
+    def ends_with_input(self):
+        return False
+
+    def command(self):
+        modules = npm_package(self.shared, "Haraka", self.version, "--before=2026-10-15")
+        # As `haraka -i` does: its configuration, and what is ours above it.
+        for config in (modules / "Haraka" / "config", HERE / "haraka" / "config"):
+            shutil.copytree(config, self.path / "config", dirs_exist_ok=True)
+        shutil.copytree(HERE / "haraka" / "plugins", self.path / "plugins", dirs_exist_ok=True)
+        ports = self.ports["address"], self.ports["implicit_tls"]
+        self.replace("smtp.ini", "@PORT@", str(ports[0]), "@TLS_PORT@", str(ports[1]))
+        self.replace("connection.ini", "bytes=26214400", "bytes=1048576")
+        for name in ("cert.pem", "key.pem"):
+            shutil.copy(self.path / name, self.path / "config" / name)
+        return ["node", modules / "Haraka" / "bin" / "haraka", "-c", self.path]
+
+    def replace(self, name, *words):
+        """Replaces words in a file of its configuration, each by the one behind it."""
+        path = self.path / "config" / name
+        text = path.read_text()
+        for old, new in zip(words[::2], words[1::2]):
+            text = text.replace(old, new)
+        path.write_text(text)
+
+
+def npm_package(shared, name, version, *more):
     """The folder of modules that has it, installed below `shared` the first time."""
     place = shared / f"{name}-{version}"
     if not (place / "complete").exists():
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir()
-        install = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--omit=optional"]
+        install = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--omit=optional", *more]
         try:
             subprocess.run(
                 [*install, "--prefix", place, f"{name}@{version}"], stdin=subprocess.DEVNULL,
@@ -402,6 +443,6 @@ def greets(port, address="127.0.0.1"):
 
 # Those of the suite, by how common they are.
 ALL = (
-    Postfix, PostfixNoBareNewline, Exim, Sendmail, Opensmtpd, Dovecot, Chasquid, Aiosmtpd,
-    SmtpServer,
+    Postfix, PostfixNoBareNewline, Exim, Sendmail, Opensmtpd, Dovecot, Courier, Chasquid, Aiosmtpd,
+    SmtpServer, Haraka,
 )
