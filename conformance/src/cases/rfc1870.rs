@@ -4,7 +4,7 @@ use super::rfc5321::s3_3_transactions::{TooMuch, send_too_much};
 use crate::{
     case::Case,
     outcome::{Outcome, Verdict, fail},
-    session::Session,
+    session::{Answer, Session},
     tester::Tester,
 };
 
@@ -30,6 +30,12 @@ fn limited(t: &Tester<'_>) -> Result<(Session, u64), Verdict> {
     }
 }
 
+/// A size over the limit is refused for good; 552 says why.
+fn refused(mail: &Answer) -> Outcome {
+    mail.must("5yz")?;
+    mail.should("552")
+}
+
 /// SIZE-01. Behind SIZE stands a decimal number, or nothing.
 fn size_01(t: &Tester<'_>) -> Outcome {
     let (_, limit) = t.offers("SIZE")?;
@@ -42,7 +48,7 @@ fn size_01(t: &Tester<'_>) -> Outcome {
 /// SIZE-02. A declared size over the limit is refused at MAIL.
 fn size_02(t: &Tester<'_>) -> Outcome {
     let (mut s, limit) = limited(t)?;
-    s.ask(format!("MAIL FROM:<a@client.example> SIZE={}", limit.saturating_add(1))).must("552")
+    refused(&s.ask(format!("MAIL FROM:<a@client.example> SIZE={}", limit.saturating_add(1))))
 }
 
 /// SIZE-03. A declared size of exactly the limit is accepted.
@@ -56,7 +62,7 @@ fn size_03(t: &Tester<'_>) -> Outcome {
 /// SIZE-04. A size of twenty digits, which overflows 64 bits, is over any limit.
 fn size_04(t: &Tester<'_>) -> Outcome {
     let (mut s, _) = limited(t)?;
-    s.ask("MAIL FROM:<a@client.example> SIZE=99999999999999999999").must("552")
+    refused(&s.ask("MAIL FROM:<a@client.example> SIZE=99999999999999999999"))
 }
 
 /// SIZE-05. A size that is no number is an error of syntax.

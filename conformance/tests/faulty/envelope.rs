@@ -130,7 +130,8 @@ impl Session<'_> {
                 return self.say(503, "5.5.1", "EHLO first");
             }
         }
-        if self.mail.as_ref().is_some_and(|mail| !mail.aborted) && !self.has(F::NestedMail) {
+        let nested = self.has(F::NestedMail) || self.has(F::MailBeginsAnew);
+        if self.mail.as_ref().is_some_and(|mail| !mail.aborted) && !nested {
             if self.has(F::SecondMailClears) {
                 self.mail = None;
             }
@@ -172,8 +173,12 @@ impl Session<'_> {
         if from.is_null() && self.has(F::NullSenderRefused) {
             return self.say(550, "5.7.1", "who are you?");
         }
-        let chunks = self.mail.take().filter(|mail| mail.aborted).map(|mail| mail.chunks);
-        let mut mail = Envelope { from, chunks: chunks.unwrap_or_default(), ..Envelope::default() };
+        let (recipients, chunks) = match self.mail.take() {
+            Some(first) if first.aborted => (Vec::new(), first.chunks),
+            Some(first) if self.has(F::NestedMail) => (first.recipients, Vec::new()),
+            _ => (Vec::new(), Vec::new()),
+        };
+        let mut mail = Envelope { from, recipients, chunks, ..Envelope::default() };
         for word in words {
             if let Err(refusal) = self.mail_parameter(&mut mail, word) {
                 return self.refuse(&refusal);

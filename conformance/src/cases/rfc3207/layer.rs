@@ -25,7 +25,7 @@ fn tls_11(t: &Tester<'_>) -> Outcome {
     let mut s = t.connect_to(Port::ImplicitTls)?;
     s.start_tls(t.tls()).map_err(|failure| fail(format!("no handshake: {failure}")))?;
     s.hear_within(t.patience().max(Duration::from_secs(10))).must("220")?;
-    s.hello("EHLO").must("250")?;
+    s.hello(t.hello_verb()).must("250")?;
     match s.extension("STARTTLS") {
         None => Ok(()),
         Some(_) => Err(fail("STARTTLS is offered inside TLS")),

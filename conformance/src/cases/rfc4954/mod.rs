@@ -33,7 +33,7 @@ pub(super) fn offering(t: &Tester<'_>) -> Result<Session, Verdict> {
             t.handshake(&mut s)?;
         }
         s.hear_within(t.patience().max(Duration::from_secs(10))).given("220")?;
-        s.hello("EHLO").given("250")?;
+        s.hello(t.hello_verb()).given("250")?;
         if s.extension("STARTTLS").is_some() {
             t.secure(&mut s)?;
         }
