@@ -1,7 +1,7 @@
 //! The command line that judges the same server or client again.
 
 /// Options with a value that choose cases or outputs: a reproducer does not repeat them.
-const DROPPED: [&str; 14] = [
+const DROPPED: [&str; 15] = [
     "--only",
     "--without",
     "--family",
@@ -13,6 +13,7 @@ const DROPPED: [&str; 14] = [
     "--deny",
     "--json",
     "--junit",
+    "--sarif",
     "--html",
     "--jobs",
     "--color",

@@ -144,6 +144,18 @@ pub enum Surprise {
     },
 }
 
+impl Surprise {
+    /// The requirement, or what the file took for one.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Passed { id, .. }
+            | Self::Other { id, .. }
+            | Self::Stale { id, .. }
+            | Self::Unknown { id } => id,
+        }
+    }
+}
+
 impl std::fmt::Display for Surprise {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

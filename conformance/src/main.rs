@@ -20,7 +20,7 @@ use smtp_conformance::{
     explain,
     matrix::{self, Matrix, withheld::Withheld},
     probe,
-    report::{Document, Status, Subject, html, json, junit, text},
+    report::{Document, Status, Subject, html, json, junit, sarif, text},
     requirement::Half,
     runner::{self, Task},
     select::Selection,
@@ -184,6 +184,7 @@ fn judge(arguments: &Server) -> Result<u8, Stop> {
         half: Half::Server,
         server,
         software: cooperation.software.clone().unwrap_or_default(),
+        file: named(arguments.told.target.as_deref()),
         date: Date::today().to_string(),
         greeting: greeted.greeting,
         profile: selection.profile,
@@ -230,6 +231,7 @@ fn judge_client(arguments: &cli::Client) -> Result<u8, Stop> {
         half: Half::Client,
         server: name,
         software: String::new(),
+        file: named(arguments.sender.as_deref()),
         date: Date::today().to_string(),
         greeting: String::new(),
         profile: selection.profile,
@@ -274,6 +276,11 @@ fn read_expected(path: &Path) -> Result<Expected, Stop> {
     Expected::read(&text).map_err(|error| failed(&error))
 }
 
+/// The file as it was named; empty if none was.
+fn named(file: Option<&Path>) -> String {
+    file.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
 /// Microseconds since 1970: two runs that reach the same mailbox differ.
 fn new_seed() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -305,6 +312,7 @@ fn tell(document: &Document, arguments: &Outputs) -> Result<(), Stop> {
     let outputs = [
         (&arguments.json, json::write(document)?),
         (&arguments.junit, junit::write(document)),
+        (&arguments.sarif, sarif::write(document)),
         (&arguments.html, html::write(document)),
     ];
     let taken = outputs.iter().any(|(path, _)| dash(path));

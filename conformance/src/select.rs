@@ -139,6 +139,12 @@ impl Place {
         (self.rfc, if self.section.is_empty() { Vec::new() } else { numbers.collect() })
     }
 
+    /// Where the RFC editor shows it.
+    pub(crate) fn url(&self) -> String {
+        let page = format!("https://www.rfc-editor.org/rfc/rfc{}.html", self.rfc);
+        if self.section.is_empty() { page } else { format!("{page}#section-{}", self.section) }
+    }
+
     /// Whether it is in `wanted`: `4.1` or `5321:4.1`, and what is below.
     fn is_in(&self, wanted: &str) -> bool {
         let (rfc, section) = match wanted.split_once(':') {
@@ -201,6 +207,16 @@ mod tests {
         );
         assert_eq!(places("9422 §3-4"), [place(9422, "3")]);
         assert_eq!(places("RFC 2505; 5321 §7.9"), [place(2505, ""), place(5321, "7.9")]);
+    }
+
+    #[test]
+    fn a_place_has_a_page_and_an_anchor() {
+        let url = |reference| places(reference).first().map(Place::url);
+        let page = "https://www.rfc-editor.org/rfc/rfc2505.html".to_owned();
+        assert_eq!(url("CWE-93; RFC 2505"), Some(page));
+        let anchor = "https://www.rfc-editor.org/rfc/rfc6531.html#section-3.1".to_owned();
+        assert_eq!(url("6531 §3.1(6), §3.7.4.2"), Some(anchor));
+        assert_eq!(url("CVE-2019-15846 (Exim)"), None);
     }
 
     #[test]

@@ -270,6 +270,21 @@ fn json_on_standard_output_stands_there_alone() {
 }
 
 #[test]
+fn sarif_points_at_the_target_file() {
+    let text =
+        format!("address = '{}'\nrecipients = ['a@example.test']\n", server(Fault::AnyOrder));
+    let path = written("scanned.toml", &text);
+    let arguments = ["server", "--only", "SEQ-05", "--sarif", "-", "--target"];
+    let output = run(&[&arguments[..], &[path.to_str().unwrap()]].concat());
+    let log: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let results = log["runs"][0]["results"].as_array().unwrap();
+    assert_eq!(results.len(), 1);
+    let place = &results[0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+    assert!(place.as_str().unwrap().ends_with("-scanned.toml"), "{place}");
+    fs::remove_file(path).unwrap();
+}
+
+#[test]
 fn colours_are_for_who_asks() {
     let always = judge(Fault::None, &["--only", "SEQ-05", "--color", "always"]);
     assert!(stdout(&always).contains("\x1b[32m"));

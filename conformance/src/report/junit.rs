@@ -4,7 +4,6 @@
 //! the expected deviations are a suite of their own, so that they turn a build red.
 
 use super::{Document, Row, Status};
-use crate::transcript::Line;
 use std::fmt::{self, Write};
 
 /// Writes the report.
@@ -85,33 +84,21 @@ fn write_row(out: &mut String, document: &Document, row: &Row) -> fmt::Result {
     } else {
         match row.verdict {
             Status::Fail => {
-                let text = escaped(&dialogue(document, row));
+                let text = escaped(&document.dialogue(row));
                 writeln!(out, "      <failure message=\"{message}\">{text}</failure>")?;
             }
             Status::Error => {
-                let text = escaped(&dialogue(document, row));
+                let text = escaped(&document.dialogue(row));
                 writeln!(out, "      <error message=\"{message}\">{text}</error>")?;
             }
             Status::Warn => {
-                let text = escaped(&dialogue(document, row));
+                let text = escaped(&document.dialogue(row));
                 writeln!(out, "      <system-out>{message}\n{text}</system-out>")?;
             }
             _ => {}
         }
     }
     writeln!(out, "    </testcase>")
-}
-
-fn dialogue(document: &Document, row: &Row) -> String {
-    let mut text = format!("{} {}\n", row.level.as_str(), row.reference);
-    for (number, session) in row.sessions.iter().enumerate() {
-        let line = |(n, line): (usize, &Line)| {
-            format!("{}{line}\n", if row.is_place(number, n) { "--> " } else { "    " })
-        };
-        text.extend(session.iter().enumerate().map(line));
-    }
-    text.push_str(&document.reproducer(row));
-    text
 }
 
 fn seconds(milliseconds: u64) -> String {

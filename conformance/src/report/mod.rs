@@ -3,6 +3,7 @@
 pub mod html;
 pub mod json;
 pub mod junit;
+pub mod sarif;
 pub mod text;
 
 use crate::{
@@ -110,6 +111,10 @@ pub struct Subject {
     /// The server's name and version, as the operator told it; empty if nobody did.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub software: String,
+    /// The file that describes it, as it was named: a target file or a sender file; empty if there
+    /// is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub file: String,
     /// The day of the run in UTC, such as `2027-01-31`; empty in reports that do not say it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub date: String,
@@ -245,6 +250,20 @@ impl Document {
             None => format!("{command} --only {}", row.id),
         }
     }
+
+    /// Where `row` is written, what was said, with a mark at the line that was judged, and the
+    /// command line that runs it alone.
+    pub(crate) fn dialogue(&self, row: &Row) -> String {
+        let mut text = format!("{} {}\n", row.level.as_str(), row.reference);
+        for (number, session) in row.sessions.iter().enumerate() {
+            let line = |(n, line): (usize, &Line)| {
+                format!("{}{line}\n", if row.is_place(number, n) { "--> " } else { "    " })
+            };
+            text.extend(session.iter().enumerate().map(line));
+        }
+        text.push_str(&self.reproducer(row));
+        text
+    }
 }
 
 impl Row {
@@ -305,6 +324,7 @@ pub(crate) mod sample {
             half: Half::Server,
             server: "127.0.0.1:25".into(),
             software: "Sample 1.0".into(),
+            file: "smtp/my target.toml".into(),
             date: "2026-06-15".into(),
             greeting: evil.into(),
             profile: crate::profile::Profile::Default,
