@@ -113,6 +113,9 @@ pub(crate) struct Client {
     /// Listen here, for a client that you start by hand
     #[arg(long, value_name = "IP:PORT", conflicts_with_all = ["command", "sender"])]
     pub(crate) listen: Option<SocketAddr>,
+    /// Its name and version, for reports: "curl 7.88.1"
+    #[arg(long, value_name = "NAME")]
+    pub(crate) software: Option<String>,
     /// An exit status that says: not sent, to be tried again; again for each
     #[arg(long, value_name = "N")]
     pub(crate) exit_temporary: Vec<i32>,

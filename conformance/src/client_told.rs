@@ -8,19 +8,33 @@ use smtp_conformance::client::{
 };
 use std::{fs, path::Path, time::Duration};
 
+/// The client, as it was told of.
+pub(crate) struct Described {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its name and version; empty if nobody told.
+    pub(crate) software: String,
+    /// How it is made to send.
+    pub(crate) sender: Box<dyn Sender>,
+}
+
 impl Client {
-    /// Its name, and how it is made to send.
+    /// What is told of it; a flag wins over the file.
     ///
     /// # Errors
     /// The file cannot be read, or the listener not be had; in words.
-    pub(crate) fn sender(&self) -> Result<(String, Box<dyn Sender>), String> {
+    pub(crate) fn described(&self) -> Result<Described, String> {
         if let Some(address) = self.listen {
             let usual = Duration::from_secs(300);
             let patience = self.patience.unwrap_or(usual);
             let again = self.again.unwrap_or(Manners::default().again);
             let by_hand = ByHand::listen(address, patience, again)
                 .map_err(|error| format!("cannot listen on {address}: {error}"))?;
-            return Ok((format!("the client of {address}"), Box::new(by_hand)));
+            return Ok(Described {
+                name: format!("the client of {address}"),
+                software: self.software.clone().unwrap_or_default(),
+                sender: Box::new(by_hand),
+            });
         }
         let (mut file, folder) = match &self.sender {
             None => (SenderFile { commands: short(&self.command), ..SenderFile::default() }, None),
@@ -42,7 +56,11 @@ impl Client {
         let mut manners = file.manners();
         manners.patience = self.patience.unwrap_or(manners.patience);
         manners.again = self.again.unwrap_or(manners.again);
-        Ok((file.name.clone(), Box::new(CommandSender::new(file, &folder, manners))))
+        Ok(Described {
+            name: file.name.clone(),
+            software: self.software.clone().or(file.software.take()).unwrap_or_default(),
+            sender: Box::new(CommandSender::new(file, &folder, manners)),
+        })
     }
 }
 

@@ -226,11 +226,11 @@ fn judge(arguments: &Server) -> Result<u8, Stop> {
 fn judge_client(arguments: &cli::Client) -> Result<u8, Stop> {
     let selection = chosen(&arguments.filters, Half::Client)?;
     let expected = arguments.outputs.expect.as_deref().map(read_expected).transpose()?;
-    let (name, sender) = arguments.sender().map_err(Stop)?;
+    let client_told::Described { name, software, sender } = arguments.described().map_err(Stop)?;
     let subject = Subject {
         half: Half::Client,
         server: name,
-        software: String::new(),
+        software,
         file: named(arguments.sender.as_deref()),
         date: Date::today().to_string(),
         greeting: String::new(),

@@ -202,6 +202,16 @@ fn expected_deviations_and_all_reports_work_as_for_servers() {
 }
 
 #[test]
+fn its_name_and_version_stand_in_the_file_and_the_flag_wins() {
+    let (document, _) = judged("software", "software = 'Small 1.0'", "C-06");
+    assert_eq!(document.subject.software, "Small 1.0");
+    let file = sender("flag", "software = 'Small 1.0'");
+    let words = ["client", "--only", "C-06", "--json", "-", "--software", "Small 1.1", "--sender"];
+    let output = run(&[&words[..], &[file.to_str().unwrap()]].concat());
+    assert_eq!(json::read(&stdout(&output)).unwrap().subject.software, "Small 1.1");
+}
+
+#[test]
 fn a_client_that_hangs_is_ended_and_blamed() {
     let output = run(&["client", "--patience", "1", "--only", "C-07", "--", "sleep", "60"]);
     assert!(stdout(&output).contains("made no connection"), "{}", stdout(&output));

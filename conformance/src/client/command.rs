@@ -21,9 +21,11 @@ use tempfile::TempDir;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SenderFile {
-    /// The program and its version, for reports.
+    /// The program, for reports.
     #[serde(default)]
     pub name: String,
+    /// Its name and version, for reports: `curl 7.88.1`.
+    pub software: Option<String>,
     /// Exit statuses that say: not sent, to be tried again.
     #[serde(default)]
     pub exit_temporary: Vec<i32>,
