@@ -129,6 +129,8 @@ def kill(server, times):
 def large(server, megabytes):
     """One message of `megabytes` MiB by curl, from a pipe; the server's memory stays small."""
     server.clear()
+    room = shutil.disk_usage(server.path).free >> 20
+    expect(room > 3 * megabytes, f"the disk has only {room} MiB free")
     line = b"0123456789abcdef" * 4 + b"0123456789.\r\n"
     block = line * ((1 << 20) // len(line))
     blocks = (megabytes << 20) // len(block) + 1
@@ -154,7 +156,7 @@ def large(server, megabytes):
 
     server.wait_for(1, seconds=120)
     paths = server.files()
-    expect(len(paths) == 1, f"{len(paths)} messages are stored")
+    expect(len(paths) == 1, f"{len(paths)} messages are stored:\n{server.log()[-2000:]}")
     stored = digest(paths[0], server.trace)
     server.clear()
     expect(stored == sent.hexdigest(), "it was changed on the way")
