@@ -22,6 +22,9 @@ pub enum Misuse {
     /// An address outside ASCII in a transaction without SMTPUTF8 (RFC 6531 §3.4).
     #[error("the address needs SMTPUTF8")]
     NeedsSmtpUtf8,
+    /// DATA for a message announced as BINARYMIME (RFC 3030 §3).
+    #[error("a binary message can be sent by BDAT only")]
+    NeedsBdat,
     /// The line would be too long (RFC 5321 §4.5.3.1.4, RFC 4954 §4).
     #[error("the command line is too long")]
     LineTooLong,

@@ -6,6 +6,7 @@ mod session;
 
 mod ext {
     mod auth;
+    mod binarymime;
     mod chunking;
     mod dsn;
     mod eightbitmime;

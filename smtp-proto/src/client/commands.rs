@@ -143,7 +143,7 @@ impl ClientConnection {
         }
         let id = self.give(Kind::Mail, Trigger::MailCommand, format_args!("MAIL {mail}"))?;
         self.transaction.smtputf8 = mail.smtputf8;
-        self.transaction.eight_bit = mail.body == BodyType::EightBitMime;
+        self.transaction.body = mail.body;
         Ok(id)
     }
 
@@ -166,8 +166,11 @@ impl ClientConnection {
     /// [`end_body`](Self::end_body).
     ///
     /// # Errors
-    /// [`Misuse`].
+    /// [`Misuse::NeedsBdat`] after a MAIL with [`BodyType::BinaryMime`] (RFC 3030 §3).
     pub fn data(&mut self) -> Result<CommandId, Misuse> {
+        if self.transaction.body == BodyType::BinaryMime {
+            return Err(self.unless_closed(Misuse::NeedsBdat));
+        }
         self.give(Kind::Data, Trigger::DataCommand, format_args!("DATA"))
     }
 
@@ -212,7 +215,8 @@ impl ClientConnection {
     /// BDAT (RFC 3030): `size` octets are yours to write behind
     /// [`poll_transmit`](Self::poll_transmit). They must be lines that end in CRLF, as an
     /// [`Encoder`](crate::body::Encoder) with [`Framing::Chunked`](crate::body::Framing::Chunked)
-    /// makes them. The next command can be given once they are written.
+    /// makes them; with [`BodyType::BinaryMime`] they may be any. The next command can be given
+    /// once they are written.
     ///
     /// # Errors
     /// [`Misuse::NotOffered`]; [`Misuse::NotNow`] while it could not leave at once: without

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     CloseReason, Instant, Misuse, Need, Start, Step,
     body::Encoder,
+    ext::BodyType,
     wire::{HelloName, Received, ReplyReader},
 };
 use alloc::{boxed::Box, sync::Arc};
@@ -88,8 +89,8 @@ pub(super) struct Transaction {
     pub(super) accepted: u32,
     /// MAIL asked for SMTPUTF8.
     pub(super) smtputf8: bool,
-    /// MAIL announced 8-bit octets.
-    pub(super) eight_bit: bool,
+    /// What MAIL announced.
+    pub(super) body: BodyType,
 }
 
 impl ClientConnection {

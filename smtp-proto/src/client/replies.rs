@@ -12,6 +12,7 @@ use super::{
 use crate::{
     CloseReason, Secret,
     body::{Encoder, Framing},
+    ext::BodyType,
     wire::{Base64, Reply},
 };
 
@@ -150,7 +151,7 @@ impl ClientConnection {
             self.encoder = Some(Encoder::new(
                 Framing::Dot,
                 self.config.line_endings,
-                self.transaction.eight_bit,
+                self.transaction.body != BodyType::SevenBit,
             ));
             return Some(ClientEvent::Reply { id, reply });
         }

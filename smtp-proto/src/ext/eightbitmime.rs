@@ -1,6 +1,6 @@
 //! 8BITMIME (RFC 6152): a message may have octets over 127. Always offered.
 
-use super::{Extension, MailParam, Offer};
+use super::{Extension, MailParam, Offer, binarymime};
 use crate::{
     violation::{SyntaxFault, Violation},
     wire::{CommandError, Mail},
@@ -43,6 +43,8 @@ pub enum BodyType {
     SevenBit,
     /// `8BITMIME`: lines of octets.
     EightBitMime,
+    /// `BINARYMIME` (RFC 3030 §3): octets, with or without lines. Only BDAT carries them.
+    BinaryMime,
 }
 
 impl fmt::Display for BodyType {
@@ -50,20 +52,27 @@ impl fmt::Display for BodyType {
         f.write_str(match self {
             Self::SevenBit => "7BIT",
             Self::EightBitMime => "8BITMIME",
+            Self::BinaryMime => "BINARYMIME",
         })
     }
 }
 
-/// RFC 6152 §2: `body-value ::= "7BIT" / "8BITMIME"`, in any case (RFC 5321 §2.4).
+/// RFC 6152 §2: `body-value ::= "7BIT" / "8BITMIME"`, RFC 3030 §3: `/ "BINARYMIME"`, in any case (RFC
+/// 5321 §2.4).
 fn parse<'b>(
     mail: &mut Mail<'b>,
     value: Option<&'b str>,
-    _: &Offer<'_>,
+    offer: &Offer<'_>,
 ) -> Result<(), CommandError> {
     mail.body = match value {
         Some(value) if value.eq_ignore_ascii_case("7BIT") => BodyType::SevenBit,
         Some(value) if value.eq_ignore_ascii_case("8BITMIME") => BodyType::EightBitMime,
-        Some(value) if value.eq_ignore_ascii_case("BINARYMIME") => return Err(NO_BINARYMIME),
+        Some(value) if value.eq_ignore_ascii_case("BINARYMIME") => {
+            if !(binarymime::EXTENSION.offered)(offer) {
+                return Err(NO_BINARYMIME);
+            }
+            BodyType::BinaryMime
+        }
         _ => return Err(BAD_BODY),
     };
     Ok(())

@@ -159,6 +159,7 @@ pub struct Offer<'a> {
 pub struct Extensions {
     pub(crate) smtputf8: bool,
     pub(crate) chunking: bool,
+    pub(crate) binarymime: bool,
     pub(crate) dsn: bool,
     pub(crate) starttls: bool,
     pub(crate) auth: Vec<Mechanism<'static>>,
@@ -185,6 +186,14 @@ impl Extensions {
     pub fn chunking(mut self) -> Self {
         self.chunking = true;
         self
+    }
+
+    /// BINARYMIME (RFC 3030 §3), and CHUNKING, without which it could not be used. Offer it only if
+    /// you store every octet as it came, and pass such a message on to no server without it.
+    #[must_use]
+    pub fn binarymime(mut self) -> Self {
+        self.binarymime = true;
+        self.chunking()
     }
 
     /// DSN (RFC 3461). Offer it only if you obey the parameters.

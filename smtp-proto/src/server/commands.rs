@@ -11,6 +11,7 @@ use super::{
 use crate::{
     CloseReason, Secret, Step,
     body::Framing,
+    ext::BodyType,
     line::Line,
     status::EnhancedCode,
     violation::{SyntaxFault, Violation},
@@ -30,6 +31,8 @@ const BAD_LINE: Refused<'static> =
     Refused::known(500, 5, 2, "Bare CR, bare LF or NUL in a command");
 const UNKNOWN: Refused<'static> = Refused::known(500, 5, 1, "Command not recognized");
 const SEQUENCE: Refused<'static> = Refused::known(503, 5, 1, "Bad sequence of commands");
+/// RFC 3030 §3: DATA cannot carry it.
+const BINARY: Refused<'static> = Refused::known(503, 5, 1, "BODY=BINARYMIME needs BDAT");
 const NO_RECIPIENTS: Refused<'static> = Refused::known(503, 5, 1, "No valid recipients");
 const FOREIGN: Refused<'static> = Refused::known(421, 7, 0, "This is a mail server");
 const NO_MORE_RECIPIENTS: Refused<'static> = Refused::known(452, 5, 3, "Too many recipients");
@@ -189,6 +192,9 @@ impl ServerConnection {
     fn data<'b>(&mut self, args: &[u8], rest: &[u8]) -> Result<Option<Event<'b>>, Fault> {
         let legal = match self.phase {
             Phase::Mail => Err(Fault::new(NO_RECIPIENTS, Violation::Sequence)),
+            Phase::Envelope if self.session.body == BodyType::BinaryMime => {
+                Err(Fault::new(BINARY, Violation::Sequence))
+            }
             _ => self.legal(Trigger::Data),
         };
         if let Err(fault) = legal.and_then(|()| no_args(args)) {

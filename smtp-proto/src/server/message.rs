@@ -11,6 +11,7 @@ use super::{
 use crate::{
     CloseReason, Need, Step,
     body::{DotReader, Framing, Piece, TextLines},
+    ext::BodyType,
     violation::Violation,
     wire::Refused,
 };
@@ -220,7 +221,9 @@ impl ServerConnection {
         let limits = self.config.limits;
         let room = limits.message.saturating_sub(self.session.size);
         let fitting = usize::try_from(room).unwrap_or(usize::MAX).min(octets.len());
-        let taken = match limits.text_line {
+        // RFC 3030 §3: binary content has no lines.
+        let text_line = limits.text_line.filter(|_| self.session.body != BodyType::BinaryMime);
+        let taken = match text_line {
             Some(most) => self.message.lines.take(&octets[..fitting], most),
             None => fitting,
         };

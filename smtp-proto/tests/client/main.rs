@@ -6,6 +6,7 @@ mod auth;
 mod body;
 mod chunking;
 mod desk;
+mod extensions;
 mod greeting;
 mod lmtp;
 mod memory;
