@@ -42,6 +42,11 @@ LINES = """
 1MAIL FROM:<a@a.example> ENVID=a+2
 1MAIL FROM:<a@a.example> AUTH=<> SMTPUTF8
 1MAIL FROM:<a@a.example> AUTH=e+3Dmc2@a.example
+1MAIL FROM:<a@a.example> BY=120;RT MT-PRIORITY=-4
+1MAIL FROM:<a@a.example> BY=-10;N MT-PRIORITY=9
+1MAIL FROM:<a@a.example> BY=0;R
+1MAIL FROM:<a@a.example> REQUIRETLS
+7MAIL FROM:<a@a.example> HOLDFOR=3600
 1MAIL FROM:<a@a.example> XYZZY=1
 1MAIL FROM:<@x.example,@y.example:a@a.example>
 1MAIL FROM:<"a b"@a.example>

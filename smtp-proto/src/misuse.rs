@@ -19,6 +19,13 @@ pub enum Misuse {
     /// MAIL announces more octets than the server takes (RFC 1870 §6.1).
     #[error("the message is larger than the server takes")]
     TooLarge,
+    /// A parameter of the extension with this keyword has a value that the server has announced not
+    /// to take (RFC 2852 §3, RFC 4865 §4.1).
+    #[error("the value is beyond what the server announced with {0}")]
+    BeyondOffer(&'static str),
+    /// REQUIRETLS outside TLS (RFC 8689 §2).
+    #[error("REQUIRETLS needs a session inside TLS")]
+    NeedsTls,
     /// An address outside ASCII in a transaction without SMTPUTF8 (RFC 6531 §3.4).
     #[error("the address needs SMTPUTF8")]
     NeedsSmtpUtf8,

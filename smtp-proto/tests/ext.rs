@@ -8,12 +8,16 @@ mod ext {
     mod auth;
     mod binarymime;
     mod chunking;
+    mod deliverby;
     mod dsn;
     mod eightbitmime;
     mod enhanced;
+    mod futurerelease;
     mod limits;
     mod lmtp;
+    mod mt_priority;
     mod pipelining;
+    mod requiretls;
     mod size;
     mod smtputf8;
     mod starttls;

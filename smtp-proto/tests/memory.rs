@@ -45,7 +45,8 @@ fn run(machine: &mut ServerConnection, input: &[u8]) {
     }
 }
 
-const TRANSACTION: &[u8] = b"MAIL FROM:<\"a b\"@[IPv6:2001:db8::1]> SIZE=1000 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=a+2Bb\r\n\
+const TRANSACTION: &[u8] = b"MAIL FROM:<\"a b\"@[IPv6:2001:db8::1]> SIZE=1000 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=a+2Bb \
+    BY=120;RT MT-PRIORITY=-1\r\n\
     RCPT TO:<@r.example:c@d.example> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;c+40d.example\r\n\
     RCPT TO:<\xc3\xbc@d.example>\r\nRCPT TO:<Postmaster>\r\nRCPT TO:<>\r\nNOOP x\r\nVRFY c\r\n\
     MAIL FROM:<>\r\nRSET\r\nXYZZY\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n";

@@ -4,26 +4,65 @@
 use proptest::{collection::vec, option, prelude::*};
 use smtp_proto::{
     Limits,
-    ext::{AuthParam, BodyType, Extensions, Notify, Offer, Orcpt, Ret},
+    ext::{
+        AuthParam, BodyType, ByMode, DeliverBy, Extensions, FutureRelease, Hold, Notify, Offer,
+        Orcpt, Priority, Ret,
+    },
     server::Mode,
     wire::{
-        AddressLiteral, Base64, Domain, ForwardPath, HelloName, Host, LocalPart, Mail, Mailbox,
-        Mechanism, Rcpt, ReversePath, Text, Xtext,
+        AddressLiteral, Base64, DateTime, Domain, ForwardPath, HelloName, Host, LocalPart, Mail,
+        Mailbox, Mechanism, Rcpt, ReversePath, Text, Xtext,
     },
 };
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 fn with_offer<T>(test: impl FnOnce(&Offer<'_>) -> T) -> T {
-    let extensions = Extensions::new().smtputf8().dsn().auth([Mechanism::PLAIN]);
+    let extensions = Extensions::new()
+        .smtputf8()
+        .binarymime()
+        .dsn()
+        .deliver_by(0)
+        .future_release(FutureRelease {
+            longest: MOST,
+            latest: DateTime::from_unix(LATEST).unwrap(),
+        })
+        .mt_priority()
+        .requiretls()
+        .auth([Mechanism::PLAIN]);
     let mut limits = Limits::default();
     limits.message = u64::MAX;
     test(&Offer {
         extensions: &extensions,
         limits: &limits,
-        mode: Mode::Smtp,
+        mode: Mode::Submission,
         esmtp: true,
         tls: true,
     })
+}
+
+/// The largest number of nine digits.
+const MOST: u32 = 999_999_999;
+/// The end of the year 9999.
+const LATEST: u64 = 253_402_300_799;
+
+fn deliver_by() -> impl Strategy<Value = DeliverBy> {
+    let most = MOST as i32;
+    (-most..=most, any::<bool>(), any::<bool>()).prop_map(|(seconds, late, trace)| {
+        let mode = if late && seconds > 0 { ByMode::Return } else { ByMode::Notify };
+        DeliverBy::new(seconds, mode, trace).unwrap()
+    })
+}
+
+/// A hold that ends before `by`, where that can be told.
+fn hold(by: Option<DeliverBy>) -> impl Strategy<Value = Option<Hold>> {
+    let most = by.map_or(i64::from(MOST), |by| i64::from(by.seconds()));
+    let until = (0..=LATEST).prop_map(|unix| Hold::Until(DateTime::from_unix(unix).unwrap()));
+    let held = if most > 0 {
+        prop_oneof![(1..=most as u32).prop_map(Hold::For), until].boxed()
+    } else {
+        until.boxed()
+    };
+    option::of(held)
 }
 
 fn domain() -> impl Strategy<Value = Domain<'static>> {
@@ -77,7 +116,10 @@ prop_compose! {
     fn any_mail()(
         from in reverse_path(),
         size in option::of(any::<u64>()),
-        eight in any::<bool>(),
+        body in 0..3,
+        (deliver_by, hold) in option::of(deliver_by()).prop_flat_map(|by| (Just(by), hold(by))),
+        priority in option::of((-9..=9i8).prop_map(|n| Priority::new(n).unwrap())),
+        require_tls in any::<bool>(),
         ret in option::of(prop_oneof![Just(Ret::Full), Just(Ret::Hdrs)]),
         envid in option::of(printable(33)),
         auth in option::of(prop_oneof![
@@ -88,7 +130,15 @@ prop_compose! {
         let mut mail = Mail::new(from);
         mail.smtputf8 = !mail.from.is_ascii();
         mail.size = size;
-        mail.body = if eight { BodyType::EightBitMime } else { BodyType::SevenBit };
+        mail.body = match body {
+            0 => BodyType::SevenBit,
+            1 => BodyType::EightBitMime,
+            _ => BodyType::BinaryMime,
+        };
+        mail.deliver_by = deliver_by;
+        mail.hold = hold;
+        mail.priority = priority;
+        mail.require_tls = require_tls;
         mail.ret = ret;
         mail.envid = envid;
         mail.auth = auth;
@@ -135,6 +185,9 @@ fn nearly() -> impl Strategy<Value = String> {
         Just(" ENVID=+".to_owned()),
         Just(" NOTIFY=".to_owned()),
         Just(" SMTPUTF8".to_owned()),
+        Just(" BY=".to_owned()),
+        Just(" HOLDUNTIL=2030-01-01T00:00:00".to_owned()),
+        Just(" MT-PRIORITY=-".to_owned()),
         "[a-z.,:0-9=+ -]{0,6}",
         any::<char>().prop_map(String::from),
     ];
@@ -231,6 +284,9 @@ proptest! {
             Base64::parse(&text).map(|v| v.to_string()),
             Xtext::parse(&text).map(|v| v.to_string()),
             Orcpt::parse(&text).map(|v| v.to_string()),
+            DateTime::parse(&text).map(|v| v.to_string()),
+            DeliverBy::parse(&text).map(|v| v.to_string()),
+            Priority::parse(&text).map(|v| v.to_string()),
         ];
         for written in taken.into_iter().flatten() {
             prop_assert!(!written.contains(char::is_control), "{:?}", written);

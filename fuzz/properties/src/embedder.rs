@@ -2,9 +2,9 @@
 
 use smtp_proto::{
     Class, EnhancedCode, Instant, Limits,
-    ext::Extensions,
+    ext::{Extensions, FutureRelease},
     server::{BareLineEnding, Event, Mode, Pending, ServerConfig, ServerConnection, Stale, op},
-    wire::{Accepted, Host, Mechanism, Refused},
+    wire::{Accepted, DateTime, Host, Mechanism, Refused},
 };
 use std::sync::Arc;
 
@@ -30,12 +30,21 @@ pub fn config(
         .build()
 }
 
+const HOLDS: FutureRelease = FutureRelease {
+    longest: 3600,
+    latest: DateTime::from_unix(1 << 31).expect("it is before the year 9999"),
+};
+
 /// Every extension but STARTTLS.
 pub fn extensions() -> Extensions {
     Extensions::new()
         .smtputf8()
-        .chunking()
+        .binarymime()
         .dsn()
+        .deliver_by(60)
+        .future_release(HOLDS)
+        .mt_priority()
+        .requiretls()
         .expn()
         .auth([Mechanism::PLAIN, Mechanism::LOGIN])
         .danger_auth_in_clear()

@@ -1,7 +1,7 @@
 //! What a server said it can do (RFC 5321 §4.1.1.1).
 
 use crate::{
-    ext,
+    ext::{self, FutureRelease},
     wire::{Mechanism, Reply},
 };
 use alloc::vec::Vec;
@@ -27,6 +27,17 @@ pub struct Capabilities {
     pub smtputf8: bool,
     /// DSN (RFC 3461).
     pub dsn: bool,
+    /// DELIVERBY (RFC 2852).
+    pub deliver_by: bool,
+    /// The least time, in seconds, for which DELIVERBY takes
+    /// [`ByMode::Return`](crate::ext::ByMode::Return), if it said one.
+    pub min_deliver_by: Option<u32>,
+    /// FUTURERELEASE (RFC 4865): how long messages are held.
+    pub future_release: Option<FutureRelease>,
+    /// MT-PRIORITY (RFC 6710).
+    pub mt_priority: bool,
+    /// REQUIRETLS (RFC 8689). It counts for nothing outside TLS.
+    pub require_tls: bool,
     /// ENHANCEDSTATUSCODES (RFC 2034).
     pub enhanced_status_codes: bool,
     /// STARTTLS (RFC 3207).
@@ -37,7 +48,7 @@ pub struct Capabilities {
     pub max_transactions: Option<u32>,
     /// LIMITS (RFC 9422): recipients of a transaction.
     pub max_recipients: Option<u32>,
-    /// LIMITS (RFC 9422): domains among the recipients of a transaction.
+    /// LIMITS (RFC 9422): domains among the recipients of a session.
     pub max_recipient_domains: Option<u32>,
 }
 
@@ -83,6 +94,8 @@ mod tests {
             dsn: true,
             enhanced_status_codes: true,
             starttls: true,
+            mt_priority: true,
+            require_tls: true,
             ..Capabilities::default()
         };
         let lines = [
@@ -95,6 +108,8 @@ mod tests {
             "DSN",
             "EnhancedStatusCodes",
             "STARTTLS",
+            "Mt-Priority MIXER",
+            "REQUIREtls",
         ];
         assert_eq!(parsed(&lines), flags);
     }
@@ -141,6 +156,43 @@ mod tests {
     fn mechanisms_are_bounded() {
         let names: Vec<String> = (0..100).map(|n| format!("M{n}")).collect();
         assert_eq!(parsed(&[&format!("AUTH {}", names.join(" "))]).auth.len(), 32);
+    }
+
+    #[test]
+    fn deliverby_may_name_the_least_time_and_options() {
+        for (line, want) in [
+            ("DELIVERBY", Some(None)),
+            ("deliverby 60", Some(Some(60))),
+            ("DELIVERBY 60,x=y", Some(Some(60))),
+            ("DELIVERBY ,x", Some(None)),
+            ("DELIVERBY 999999999", Some(Some(999_999_999))),
+            ("DELIVERBY 1000000000", None),
+            ("DELIVERBY -1", None),
+            ("DELIVERBY 1 2", None),
+            ("DELIVERBY x", None),
+        ] {
+            let got = parsed(&[line]);
+            assert_eq!(got.deliver_by.then_some(got.min_deliver_by), want, "{line}");
+        }
+    }
+
+    #[test]
+    fn futurerelease_names_the_longest_hold_and_the_latest_moment() {
+        let latest = crate::wire::DateTime::parse("2030-01-01T00:00:00Z").unwrap();
+        let got = parsed(&["futurerelease 3600 2030-01-01T01:00:00+01:00"]);
+        assert_eq!(got.future_release, Some(FutureRelease { longest: 3_600, latest }));
+        for params in [
+            "",
+            "3600",
+            "0 2030-01-01T00:00:00Z",
+            "1000000000 2030-01-01T00:00:00Z",
+            "2030-01-01T00:00:00Z 3600",
+            "3600 tomorrow",
+            "3600 2030-01-01T00:00:00Z 1",
+        ] {
+            let got = parsed(&[&format!("FUTURERELEASE {params}")]);
+            assert_eq!(got, Capabilities::default(), "{params}");
+        }
     }
 
     #[test]

@@ -18,8 +18,9 @@ use core::fmt;
 /// Octets of a command line, CRLF included (RFC 5321 §4.5.3.1.4).
 pub(super) const COMMAND_LINE: usize = 512;
 /// What the parameters of MAIL or RCPT may add: SIZE 26, BODY 17, SMTPUTF8 10, DSN and AUTH 500 each
-/// (RFC 1870 §3, RFC 6152 §2, RFC 6531 §3.4, RFC 3461 §5.1, RFC 4954 §3).
-const PARAMETERS: usize = 26 + 17 + 10 + 500 + 500;
+/// (RFC 1870 §3, RFC 6152 §2, RFC 6531 §3.4, RFC 3461 §5.1, RFC 4954 §3); BY 17, HOLDUNTIL 34,
+/// MT-PRIORITY 15, REQUIRETLS 11 (RFC 2852 §2, RFC 4865 §3, RFC 6710 §3, RFC 8689 §2).
+const PARAMETERS: usize = 26 + 17 + 10 + 500 + 500 + 17 + 34 + 15 + 11;
 /// Octets of a line of an AUTH exchange, CRLF included (RFC 4954 §4).
 const AUTH_LINE: usize = 12_288;
 
@@ -123,7 +124,8 @@ impl ClientConnection {
     ///
     /// # Errors
     /// [`Misuse::NotOffered`] for a parameter that the server does not know, [`Misuse::TooLarge`]
-    /// for a size over its limit, [`Misuse::NeedsSmtpUtf8`].
+    /// for a size over its limit, [`Misuse::BeyondOffer`] for a time to deliver by or to hold beyond
+    /// what it announced, [`Misuse::NeedsTls`], [`Misuse::NeedsSmtpUtf8`].
     pub fn mail(&mut self, mail: &Mail<'_>) -> Result<CommandId, Misuse> {
         self.check_room()?;
         if let Some(keyword) = ext::missing_for_mail(mail, &self.capabilities) {
@@ -133,6 +135,19 @@ impl ClientConnection {
             && size > most
         {
             return Err(Misuse::TooLarge);
+        }
+        if let (Some(by), Some(least)) = (mail.deliver_by, self.capabilities.min_deliver_by)
+            && by.is_below(least)
+        {
+            return Err(Misuse::BeyondOffer("DELIVERBY"));
+        }
+        if let (Some(hold), Some(offered)) = (mail.hold, self.capabilities.future_release)
+            && !offered.allows(hold)
+        {
+            return Err(Misuse::BeyondOffer("FUTURERELEASE"));
+        }
+        if mail.require_tls && !self.tls {
+            return Err(Misuse::NeedsTls);
         }
         if !mail.smtputf8 && !mail.from.is_ascii() {
             return Err(Misuse::NeedsSmtpUtf8);

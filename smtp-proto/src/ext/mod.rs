@@ -8,19 +8,28 @@
 mod auth;
 mod binarymime;
 mod chunking;
+mod deliverby;
 mod dsn;
 mod eightbitmime;
 mod enhanced;
 mod expn;
+mod futurerelease;
 mod limits;
+mod mt_priority;
 mod pipelining;
+mod requiretls;
 mod size;
 mod smtputf8;
 mod starttls;
 
 pub use auth::AuthParam;
+pub use deliverby::{ByMode, DeliverBy};
 pub use dsn::{Notify, Orcpt, Ret};
 pub use eightbitmime::BodyType;
+pub use futurerelease::{FutureRelease, Hold};
+pub use mt_priority::Priority;
+
+pub(crate) use futurerelease::check as check_hold;
 
 use crate::{
     client::Capabilities,
@@ -40,6 +49,10 @@ pub(crate) static ALL: &[&Extension] = &[
     &chunking::EXTENSION,
     &binarymime::EXTENSION,
     &dsn::EXTENSION,
+    &deliverby::EXTENSION,
+    &futurerelease::EXTENSION,
+    &mt_priority::EXTENSION,
+    &requiretls::EXTENSION,
     &starttls::EXTENSION,
     &auth::EXTENSION,
     &limits::EXTENSION,
@@ -161,6 +174,10 @@ pub struct Extensions {
     pub(crate) chunking: bool,
     pub(crate) binarymime: bool,
     pub(crate) dsn: bool,
+    pub(crate) deliver_by: Option<u32>,
+    pub(crate) future_release: Option<FutureRelease>,
+    pub(crate) mt_priority: bool,
+    pub(crate) requiretls: bool,
     pub(crate) starttls: bool,
     pub(crate) auth: Vec<Mechanism<'static>>,
     pub(crate) auth_in_clear: bool,
@@ -200,6 +217,38 @@ impl Extensions {
     #[must_use]
     pub fn dsn(mut self) -> Self {
         self.dsn = true;
+        self
+    }
+
+    /// DELIVERBY (RFC 2852), with the least time in seconds for which you take [`ByMode::Return`]; 0
+    /// names none. Offer it only if you obey [`Mail::deliver_by`].
+    #[must_use]
+    pub fn deliver_by(mut self, least: u32) -> Self {
+        self.deliver_by = Some(least);
+        self
+    }
+
+    /// FUTURERELEASE (RFC 4865), with how long you hold messages, in [`Mode::Submission`] only. Offer
+    /// it only if you obey [`Mail::hold`]. The latest moment is what the EHLO answer says: where it
+    /// is to move with the clock, [`advertise`](crate::server::ServerConnection::advertise) it.
+    #[must_use]
+    pub fn future_release(mut self, most: FutureRelease) -> Self {
+        let longest = most.longest.clamp(1, 999_999_999);
+        self.future_release = Some(FutureRelease { longest, ..most });
+        self
+    }
+
+    /// MT-PRIORITY (RFC 6710). Offer it only if you obey [`Mail::priority`].
+    #[must_use]
+    pub fn mt_priority(mut self) -> Self {
+        self.mt_priority = true;
+        self
+    }
+
+    /// REQUIRETLS (RFC 8689), under TLS only. Offer it only if you obey [`Mail::require_tls`].
+    #[must_use]
+    pub fn requiretls(mut self) -> Self {
+        self.requiretls = true;
         self
     }
 
@@ -243,7 +292,7 @@ impl Extensions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{ForwardPath, ReversePath, Xtext};
+    use crate::wire::{DateTime, ForwardPath, ReversePath, Xtext};
     use alloc::{format, string::String, vec};
 
     /// What an EHLO answer lists, `|` between the lines.
@@ -258,6 +307,8 @@ mod tests {
     }
 
     const ALWAYS: &str = "PIPELINING|SIZE 52428800|8BITMIME|ENHANCEDSTATUSCODES|";
+    const HOLDS: FutureRelease =
+        FutureRelease { longest: 60, latest: DateTime::from_unix(1 << 31).unwrap() };
     const LIMITS: &str = "LIMITS RCPTMAX=1000 MAILMAX=1000|";
 
     #[test]
@@ -269,16 +320,23 @@ mod tests {
         let all = Extensions::new()
             .smtputf8()
             .chunking()
+            .binarymime()
             .dsn()
+            .deliver_by(60)
+            .future_release(HOLDS)
+            .mt_priority()
+            .requiretls()
             .starttls()
             .auth([Mechanism::PLAIN, Mechanism::LOGIN])
             .limits()
             .expn();
         let clear = Offer { extensions: &all, ..bare };
-        let common = String::from(ALWAYS) + "SMTPUTF8|CHUNKING|DSN|";
+        let common =
+            String::from(ALWAYS) + "SMTPUTF8|CHUNKING|BINARYMIME|DSN|DELIVERBY 60|MT-PRIORITY|";
         assert_eq!(listed(&clear), common.clone() + "STARTTLS|" + LIMITS + "EXPN|");
         let tls = Offer { tls: true, ..clear };
-        assert_eq!(listed(&tls), common.clone() + "AUTH PLAIN LOGIN|" + LIMITS + "EXPN|");
+        let inside = common.clone() + "REQUIRETLS|AUTH PLAIN LOGIN|" + LIMITS + "EXPN|";
+        assert_eq!(listed(&tls), inside);
         let danger = all.clone().danger_auth_in_clear();
         let danger = Offer { extensions: &danger, ..clear };
         assert_eq!(listed(&danger), common + "STARTTLS|AUTH PLAIN LOGIN|" + LIMITS + "EXPN|");
@@ -293,16 +351,28 @@ mod tests {
         assert_eq!(listed(&offer), "");
     }
 
-    /// What has parameters, all of it without TLS.
+    /// What has parameters, for a submission server.
     fn everything() -> Extensions {
-        Extensions::new().smtputf8().dsn().auth([Mechanism::PLAIN]).danger_auth_in_clear()
+        Extensions::new()
+            .smtputf8()
+            .binarymime()
+            .dsn()
+            .deliver_by(60)
+            .future_release(HOLDS)
+            .mt_priority()
+            .requiretls()
+            .auth([Mechanism::PLAIN])
+    }
+
+    /// What a client inside TLS is offered of it.
+    fn submission<'a>(extensions: &'a Extensions, limits: &'a Limits) -> Offer<'a> {
+        Offer { extensions, limits, mode: Mode::Submission, esmtp: true, tls: true }
     }
 
     #[test]
     fn a_parameter_needs_its_extension() {
         let (all, limits) = (everything(), Limits::default());
-        let offer =
-            Offer { extensions: &all, limits: &limits, mode: Mode::Smtp, esmtp: true, tls: false };
+        let offer = submission(&all, &limits);
         let none = Capabilities::default();
         for (param, keyword) in [
             ("SIZE=1", "SIZE"),
@@ -311,12 +381,23 @@ mod tests {
             ("RET=FULL", "DSN"),
             ("ENVID=x", "DSN"),
             ("AUTH=<>", "AUTH"),
+            ("BODY=BINARYMIME", "BINARYMIME"),
+            ("BY=60;R", "DELIVERBY"),
+            ("HOLDFOR=60", "FUTURERELEASE"),
+            ("HOLDUNTIL=2030-01-01T00:00:00Z", "FUTURERELEASE"),
+            ("MT-PRIORITY=0", "MT-PRIORITY"),
+            ("REQUIRETLS", "REQUIRETLS"),
         ] {
             let line = format!("FROM:<a@a.example> {param}");
             let mail = Mail::parse(&line, &offer).unwrap();
             assert_eq!(missing_for_mail(&mail, &none), Some(keyword), "{param}");
-            let mut some = Capabilities::default();
-            announced(&mut some, keyword, if keyword == "AUTH" { "PLAIN" } else { "" });
+            let mut some = Capabilities { chunking: true, ..Capabilities::default() };
+            let params = match keyword {
+                "AUTH" => "PLAIN",
+                "FUTURERELEASE" => "60 2030-01-01T00:00:00Z",
+                _ => "",
+            };
+            announced(&mut some, keyword, params);
             assert_eq!(missing_for_mail(&mail, &some), None, "{param}");
         }
         for param in ["NOTIFY=NEVER", "ORCPT=rfc822;b"] {
@@ -340,10 +421,9 @@ mod tests {
 
     #[test]
     fn a_client_reads_what_a_server_here_offers() {
-        let all = everything().chunking().limits();
+        let all = everything().limits();
         let limits = Limits::default();
-        let offer =
-            Offer { extensions: &all, limits: &limits, mode: Mode::Smtp, esmtp: true, tls: false };
+        let offer = submission(&all, &limits);
         let mut read = Capabilities::default();
         for line in listed(&offer).split_terminator('|') {
             let (keyword, params) = line.split_once(' ').unwrap_or((line, ""));
@@ -355,8 +435,14 @@ mod tests {
             max_size: Some(limits.message),
             eight_bit_mime: true,
             chunking: true,
+            binary_mime: true,
             smtputf8: true,
             dsn: true,
+            deliver_by: true,
+            min_deliver_by: Some(60),
+            future_release: Some(HOLDS),
+            mt_priority: true,
+            require_tls: true,
             enhanced_status_codes: true,
             auth: vec![Mechanism::PLAIN],
             max_transactions: Some(limits.transactions),

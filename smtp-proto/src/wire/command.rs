@@ -6,7 +6,9 @@ use super::{
     path, strip_prefix_no_case,
 };
 use crate::{
-    ext::{self, AuthParam, BodyType, Extension, Notify, Offer, Orcpt, Ret},
+    ext::{
+        self, AuthParam, BodyType, DeliverBy, Extension, Hold, Notify, Offer, Orcpt, Priority, Ret,
+    },
     violation::{SyntaxFault, Violation},
 };
 use core::fmt;
@@ -74,7 +76,7 @@ pub struct Mail<'b> {
     pub from: ReversePath<'b>,
     /// SIZE (RFC 1870): how long the peer thinks the message is, in octets.
     pub size: Option<u64>,
-    /// BODY (RFC 6152).
+    /// BODY (RFC 6152, RFC 3030).
     pub body: BodyType,
     /// SMTPUTF8 (RFC 6531).
     pub smtputf8: bool,
@@ -84,6 +86,15 @@ pub struct Mail<'b> {
     pub envid: Option<Xtext<'b>>,
     /// AUTH (RFC 4954 §5).
     pub auth: Option<AuthParam<'b>>,
+    /// BY (RFC 2852 §4).
+    pub deliver_by: Option<DeliverBy>,
+    /// HOLDFOR or HOLDUNTIL (RFC 4865 §3).
+    pub hold: Option<Hold>,
+    /// MT-PRIORITY (RFC 6710 §3).
+    pub priority: Option<Priority>,
+    /// REQUIRETLS (RFC 8689 §2): the message may be passed on only inside TLS, to a server that
+    /// offers this too. RET then counts as HDRS (§5).
+    pub require_tls: bool,
 }
 
 impl<'b> Mail<'b> {
@@ -97,6 +108,10 @@ impl<'b> Mail<'b> {
             ret: None,
             envid: None,
             auth: None,
+            deliver_by: None,
+            hold: None,
+            priority: None,
+            require_tls: false,
         }
     }
 
@@ -107,8 +122,8 @@ impl<'b> Mail<'b> {
     ///
     /// # Errors
     /// [`CommandError`] with the reply: 501 5.5.4 without `FROM:`, 501 5.1.7 for the path, 555
-    /// 5.5.4 for a parameter that was not offered, 501 5.5.4 for one that is malformed or there
-    /// twice, 552 5.3.4 for a SIZE over the limit, 553 5.6.7 for an address outside ASCII without
+    /// 5.5.4 for a parameter that was not offered and a BY below the least time, 501 5.5.4 for one
+    /// that is malformed or there twice, 501 5.5.2 for an MT-PRIORITY, 552 5.3.4 for a SIZE over the limit, 553 5.6.7 for an address outside ASCII without
     /// SMTPUTF8, 504 5.5.4 for BODY=BINARYMIME.
     pub fn parse(args: &'b str, offer: &Offer<'_>) -> Result<Self, CommandError> {
         let text = strip_prefix_no_case(args, "FROM:").ok_or(NO_FROM)?.trim_start_matches(' ');
@@ -126,6 +141,7 @@ impl<'b> Mail<'b> {
         if !mail.smtputf8 && !mail.from.is_ascii() {
             return Err(NEEDS_SMTPUTF8);
         }
+        ext::check_hold(&mail)?;
         Ok(mail)
     }
 
@@ -139,6 +155,10 @@ impl<'b> Mail<'b> {
             ret: self.ret,
             envid: self.envid.map(Xtext::into_static),
             auth: self.auth.map(AuthParam::into_static),
+            deliver_by: self.deliver_by,
+            hold: self.hold,
+            priority: self.priority,
+            require_tls: self.require_tls,
         }
     }
 }
@@ -163,6 +183,18 @@ impl fmt::Display for Mail<'_> {
         }
         if let Some(auth) = &self.auth {
             write!(f, " AUTH={auth}")?;
+        }
+        if let Some(by) = self.deliver_by {
+            write!(f, " BY={by}")?;
+        }
+        if let Some(hold) = self.hold {
+            write!(f, " {hold}")?;
+        }
+        if let Some(priority) = self.priority {
+            write!(f, " MT-PRIORITY={priority}")?;
+        }
+        if self.require_tls {
+            f.write_str(" REQUIRETLS")?;
         }
         Ok(())
     }

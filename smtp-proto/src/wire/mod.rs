@@ -8,6 +8,7 @@ mod arguments;
 mod base64;
 mod class;
 mod command;
+mod date_time;
 mod domain;
 mod error;
 mod mailbox;
@@ -21,6 +22,7 @@ mod xtext;
 
 pub use base64::Base64;
 pub use command::{Mail, Rcpt};
+pub use date_time::DateTime;
 pub use domain::{AddressLiteral, Domain, HelloName, Host};
 pub use error::{CommandError, Malformed};
 pub use mailbox::{LocalPart, Mailbox};

@@ -3,8 +3,8 @@
 use crate::desk::Desk;
 use smtp_proto::{
     Misuse,
-    ext::BodyType,
-    wire::{Mail, ReversePath},
+    ext::{BodyType, ByMode, DeliverBy, Hold, Priority},
+    wire::{DateTime, Mail, ReversePath},
 };
 
 /// MAIL with one thing more.
@@ -46,4 +46,60 @@ fn a_binary_message_needs_both_extensions_and_goes_by_bdat() {
     desk.mail();
     desk.rcpt("<a@example.org>");
     desk.data();
+}
+
+/// RFC 2852 §3, §4.1.4.1: a time below the least would be refused
+#[test]
+fn by_leaves_for_a_server_that_takes_the_time() {
+    let by = |seconds, mode| mail(|mail| mail.deliver_by = DeliverBy::new(seconds, mode, true));
+    let late = by(59, ByMode::Return);
+    assert_eq!(sent(&[], &late), Err(Misuse::NotOffered("DELIVERBY")));
+    assert_eq!(sent(&["DELIVERBY 60"], &late), Err(Misuse::BeyondOffer("DELIVERBY")));
+    let line = |value| Ok(format!("MAIL FROM:<a@example.net> BY={value}\r\n"));
+    assert_eq!(sent(&["DELIVERBY"], &late), line("59;RT"));
+    assert_eq!(sent(&["DELIVERBY 59"], &late), line("59;RT"));
+    assert_eq!(sent(&["DELIVERBY 60"], &by(-59, ByMode::Notify)), line("-59;NT"));
+}
+
+/// RFC 4865 §4.1(3), (4)
+#[test]
+fn a_hold_leaves_for_a_server_that_holds_so_long() {
+    let held = |hold| mail(|mail| mail.hold = Some(hold));
+    let moment = |text| Hold::Until(DateTime::parse(text).unwrap());
+    let offer = &["FUTURERELEASE 3600 2030-01-01T00:00:00Z"];
+    let beyond = Err(Misuse::BeyondOffer("FUTURERELEASE"));
+    assert_eq!(sent(&[], &held(Hold::For(1))), Err(Misuse::NotOffered("FUTURERELEASE")));
+    assert_eq!(sent(offer, &held(Hold::For(3601))), beyond);
+    assert_eq!(sent(offer, &held(Hold::For(0))), beyond);
+    assert_eq!(sent(offer, &held(moment("2030-01-01T00:00:01Z"))), beyond);
+    let line = |hold| Ok(format!("MAIL FROM:<a@example.net> {hold}\r\n"));
+    assert_eq!(sent(offer, &held(Hold::For(3600))), line("HOLDFOR=3600"));
+    let until = held(moment("2030-01-01T00:00:00Z"));
+    assert_eq!(sent(offer, &until), line("HOLDUNTIL=2030-01-01T00:00:00Z"));
+}
+
+/// RFC 6710 §3
+#[test]
+fn a_priority_leaves_where_priorities_are_known() {
+    let mail = mail(|mail| mail.priority = Priority::new(-4));
+    assert_eq!(sent(&[], &mail), Err(Misuse::NotOffered("MT-PRIORITY")));
+    let line = "MAIL FROM:<a@example.net> MT-PRIORITY=-4\r\n";
+    assert_eq!(sent(&["MT-PRIORITY STANAG4406"], &mail).as_deref(), Ok(line));
+}
+
+/// RFC 8689 §2: the session itself employs TLS, and the offer comes inside it
+#[test]
+fn requiretls_leaves_inside_tls_only() {
+    let mail = mail(|mail| mail.require_tls = true);
+    assert_eq!(sent(&[], &mail), Err(Misuse::NotOffered("REQUIRETLS")));
+    assert_eq!(sent(&["REQUIRETLS"], &mail), Err(Misuse::NeedsTls));
+    let mut desk = Desk::ready(&["STARTTLS", "REQUIRETLS"]);
+    let id = desk.machine.start_tls();
+    desk.give(id);
+    desk.sends();
+    assert_eq!(desk.hears("220 go\r\n"), ["reply 0 220", "handshake", "Decision"]);
+    desk.machine.establish().unwrap();
+    desk.greet(&["REQUIRETLS"]);
+    desk.machine.mail(&mail).unwrap();
+    assert_eq!(desk.sends(), "MAIL FROM:<a@example.net> REQUIRETLS\r\n");
 }

@@ -60,15 +60,14 @@ fn every_octet_comes_through() {
     let mut octets = [&all[..], b"a\rb\nc\n\rd\r\r\ne\0f\r\n.\r\n"].concat();
     octets.resize(octets.len() + 3_000, b'x');
     let (first, last) = octets.split_at(100);
-    let messages = server().with(|server| server.limits.text_line = Some(998)).greeted().hold(
-        &format!(
+    let messages =
+        server().with(|server| server.limits.text_line = Some(998)).greeted().hold(&format!(
             "{ENVELOPE}\nC| BDAT {}\\r\\n{}\nS: 250\nC| BDAT {} LAST\\r\\n{}\nS: 250",
             first.len(),
             escaped(first),
             last.len(),
             escaped(last),
-        ),
-    );
+        ));
     assert_eq!(messages[0].octets, octets);
 }
 
