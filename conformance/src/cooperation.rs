@@ -35,6 +35,8 @@ pub struct Cooperation {
     pub pid: Option<u32>,
     /// The server's log file.
     pub log: Option<PathBuf>,
+    /// Where the server asks for names: the suite answers there, over UDP.
+    pub dns: Option<SocketAddr>,
 }
 
 /// A name and its password.

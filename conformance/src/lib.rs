@@ -12,6 +12,7 @@ pub mod cases;
 pub mod client;
 pub mod cooperation;
 pub mod diff;
+pub mod dns;
 pub mod expect;
 pub mod explain;
 pub mod mailbox;

@@ -16,6 +16,7 @@ use smtp_conformance::{
     client::{self, sender::Fixed},
     cooperation::Mailbox,
     diff::Difference,
+    dns::{NameServer, Zone},
     expect::{Date, Expected},
     explain,
     matrix::{self, Matrix, withheld::Withheld},
@@ -25,11 +26,12 @@ use smtp_conformance::{
     runner::{self, Task},
     select::Selection,
     target::Refused,
-    tester::Run,
+    tester::{self, Run},
 };
 use std::{
     fs,
     io::{self, IsTerminal, Write},
+    net::SocketAddr,
     num::NonZeroUsize,
     path::Path,
     process::ExitCode,
@@ -200,7 +202,9 @@ fn judge(arguments: &Server) -> Result<u8, Stop> {
         port: selection.profile.port(),
         seed: subject.seed,
         strict: selection.profile.is_strict(),
+        minute: tester::MINUTE,
     };
+    let _answers = run.cooperation.dns.map(name_server).transpose()?;
     if let Some(Mailbox::Capture(address)) = run.cooperation.mailbox {
         capture::listen(address)
             .map_err(|error| Stop(format!("cannot listen on {address}: {error}")))?;
@@ -221,6 +225,12 @@ fn judge(arguments: &Server) -> Result<u8, Stop> {
         return Err(Stop(text.into()));
     }
     Ok(exit_code(&document, &arguments.outputs))
+}
+
+/// Answers what the server asks, until it is dropped.
+fn name_server(address: SocketAddr) -> Result<NameServer, Stop> {
+    NameServer::start(Zone::for_servers(), Some(address))
+        .map_err(|error| Stop(format!("cannot listen on {address} for names: {error}")))
 }
 
 fn judge_client(arguments: &cli::Client) -> Result<u8, Stop> {

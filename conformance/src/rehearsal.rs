@@ -38,6 +38,7 @@ pub fn messages(case: Case, cooperation: &Cooperation, port: Port, strict: bool)
         port,
         seed: 0,
         strict,
+        minute: moment,
     };
     case::run(case, &run);
     count.load(Ordering::Relaxed)

@@ -80,9 +80,11 @@ pub fn run_tasks<C: Copy + Sync + Send>(
 ) -> Vec<Report> {
     let reports: Vec<Mutex<Option<Report>>> = tasks.iter().map(|_| Mutex::default()).collect();
     // What may bring the server down runs when all others are done, one by one, so that no other
-    // case is judged while the server is at its limit.
-    let (harsh, gentle): (Vec<usize>, Vec<usize>) =
-        (0..tasks.len()).partition(|&n| tasks[n].requirement.has_tag("dos"));
+    // case is judged while the server is at its limit or gone.
+    let (harsh, gentle): (Vec<usize>, Vec<usize>) = (0..tasks.len()).partition(|&n| {
+        let requirement = tasks[n].requirement;
+        requirement.has_tag("dos") || requirement.has_tag("restart")
+    });
     for (numbers, jobs) in [(gentle, jobs.get()), (harsh, 1)] {
         let next = AtomicUsize::new(0);
         let work = || {
@@ -157,6 +159,15 @@ mod tests {
     }
 
     #[test]
+    fn every_requirement_has_a_case_or_a_reason_and_never_both() {
+        let cases: BTreeSet<_> = cases::all().iter().map(|case| case.id).collect();
+        for requirement in requirement::all() {
+            let has_case = cases.contains(requirement.id.as_str());
+            assert_ne!(has_case, !requirement.manual.is_empty(), "{}", requirement.id);
+        }
+    }
+
+    #[test]
     fn reports_come_in_the_catalogues_order_and_leave_nothing_out() {
         let run_ = Run {
             target: Box::new(Nowhere),
@@ -166,6 +177,7 @@ mod tests {
             port: Port::Main,
             seed: 1,
             strict: false,
+            minute: Duration::from_millis(1),
         };
         let selection = Selection::default();
         let heard = AtomicUsize::new(0);

@@ -151,6 +151,17 @@ impl Session {
         }
     }
 
+    /// Sends one octet more of what was begun, without a line in the transcript. Whether the server
+    /// still listens, and in silence.
+    pub fn trickle(&mut self, octet: u8) -> bool {
+        let sent = self.wire.as_mut().is_some_and(|wire| wire.send(&[octet]));
+        if sent && self.receive(Instant::now()) == Received::Silent {
+            return true;
+        }
+        self.hear_all(Duration::ZERO).1.ignore();
+        false
+    }
+
     /// Octets that came and are no whole reply.
     pub fn leftover(&self) -> &[u8] {
         &self.unread

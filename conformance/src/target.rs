@@ -23,6 +23,12 @@ pub struct Described {
     pub submission: Option<String>,
     /// The listener for LMTP.
     pub lmtp: Option<String>,
+    /// The listener that expects a PROXY header.
+    pub proxy: Option<String>,
+    /// The listener whose certificate is missing.
+    pub broken_tls: Option<String>,
+    /// The command that restarts the server, its words without a shell; empty if there is none.
+    pub restart: Vec<String>,
     /// Everything else.
     pub cooperation: Cooperation,
 }
@@ -60,8 +66,14 @@ impl Described {
             implicit_tls: listener("implicit_tls")?,
             submission: listener("submission")?,
             lmtp: listener("lmtp")?,
+            proxy: listener("proxy")?,
+            broken_tls: listener("broken_tls")?,
+            restart: Vec::new(),
             cooperation: Cooperation::default(),
         };
+        if let Some(words) = table.remove("restart") {
+            described.restart = words.try_into()?;
+        }
         described.cooperation = table.try_into()?;
         if let Some(Mailbox::Maildir(folders)) = &mut described.cooperation.mailbox {
             folders.values_mut().for_each(|path| *path = folder.join(&*path));
@@ -84,7 +96,8 @@ impl Described {
     ) -> Result<TcpTarget, Refused> {
         let main = self.address.as_deref().ok_or(Refused::Nowhere)?;
         // All names before the first connection: a stranger's server is never touched.
-        let others = [&self.implicit_tls, &self.submission, &self.lmtp];
+        let others =
+            [&self.implicit_tls, &self.submission, &self.lmtp, &self.proxy, &self.broken_tls];
         let mut resolved = Vec::new();
         for name in others {
             resolved.push(name.as_deref().map(|name| addresses(name, own)).transpose()?);
@@ -99,6 +112,9 @@ impl Described {
             implicit_tls: first(0),
             submission: or_main(first(1), Port::Submission),
             lmtp: or_main(first(2), Port::Lmtp),
+            proxy: first(3),
+            broken_tls: first(4),
+            restart: self.restart.clone(),
             timeout,
         })
     }
@@ -135,12 +151,14 @@ mod tests {
     #[test]
     fn a_target_file_has_listeners_and_what_the_operator_tells() {
         let text = "address = 'localhost:25'\nlmtp = '127.0.0.1:24'\n\
+                    restart = ['systemctl', 'restart', 'mta']\n\
                     recipients = ['user1@example.test']\ntrusted = true\n\
                     [mailbox.maildir]\n'user1@example.test' = 'mail/user1'\n";
         let described = Described::read(text, Path::new("/srv")).unwrap();
         assert_eq!(described.address.as_deref(), Some("localhost:25"));
         assert_eq!(described.lmtp.as_deref(), Some("127.0.0.1:24"));
         assert!(described.cooperation.trusted);
+        assert_eq!(described.restart, ["systemctl", "restart", "mta"]);
         let Some(Mailbox::Maildir(folders)) = described.cooperation.mailbox else { panic!() };
         assert_eq!(folders["user1@example.test"], Path::new("/srv/mail/user1"));
     }

@@ -3,7 +3,7 @@
 use crate::{
     cooperation::{Cooperation, Credentials, Mailbox},
     mailbox,
-    outcome::{Place, Verdict, inconclusive},
+    outcome::{Outcome, Place, Verdict, inconclusive},
     sasl,
     session::{Answer, Session},
     stored::Stored,
@@ -29,7 +29,12 @@ pub struct Run {
     pub seed: u64,
     /// Breaches are graded by the letter, also where careful operators do not follow it.
     pub strict: bool,
+    /// How long a minute is where an RFC counts in minutes: [`MINUTE`], less in tests only.
+    pub minute: Duration,
 }
+
+/// A minute.
+pub const MINUTE: Duration = Duration::from_secs(60);
 
 /// What one case has in hand.
 pub struct Tester<'r> {
@@ -89,12 +94,33 @@ impl<'r> Tester<'r> {
         self.run.pause
     }
 
+    /// How long a minute is.
+    pub fn minute(&self) -> Duration {
+        self.run.minute
+    }
+
+    /// Has the server restarted by its operator's command.
+    ///
+    /// # Errors
+    /// [`Verdict::NotTested`] if none was told; [`Verdict::Error`] if it fails or the server does
+    /// not come back.
+    pub fn restart(&self) -> Outcome {
+        let restarted = self.run.target.restart();
+        told(restarted, "a command that restarts the server")?
+            .map_err(|error| Verdict::Error(format!("the server was not restarted: {error}")))
+    }
+
     /// A connection on which nothing was said yet.
     ///
     /// # Errors
     /// [`Verdict::Inconclusive`] if there is none to be had.
     pub fn connect(&self) -> Result<Session, Verdict> {
         self.connect_to(self.run.port)
+    }
+
+    /// Whether the operator told of such a listener.
+    pub fn has(&self, port: Port) -> bool {
+        self.run.target.has(port)
     }
 
     /// The same, to another listener.

@@ -2,8 +2,8 @@
 
 use crate::wire::{Received, Wire};
 use rustls::{
-    ClientConfig, ClientConnection, Connection, DigitallySignedStruct, SignatureScheme,
-    SupportedProtocolVersion,
+    ClientConfig, ClientConnection, Connection, DigitallySignedStruct, HandshakeKind,
+    SignatureScheme, SupportedProtocolVersion,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{CryptoProvider, aws_lc_rs},
     pki_types::{CertificateDer, ServerName, UnixTime},
@@ -111,6 +111,11 @@ impl TlsWire {
         self.goodbye
     }
 
+    /// Whether it goes on with a session of an earlier connection.
+    pub fn is_resumed(&self) -> bool {
+        self.tls.handshake_kind() == Some(HandshakeKind::Resumed)
+    }
+
     /// The channel binding `tls-exporter` (RFC 9266 §2); `None` before TLS 1.3, where it is weak.
     pub fn exporter(&self) -> Option<[u8; 32]> {
         if self.version() != Some(rustls::ProtocolVersion::TLSv1_3) {
@@ -170,17 +175,42 @@ impl Wire for TlsWire {
     }
 }
 
+fn failure(error: impl std::fmt::Display) -> TlsFailure {
+    TlsFailure::Protocol(error.to_string())
+}
+
 fn client(how: Handshake<'_>) -> Result<ClientConnection, TlsFailure> {
-    let failure = |error: &dyn std::fmt::Display| TlsFailure::Protocol(error.to_string());
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_protocol_versions(how.versions)
-        .map_err(|e| failure(&e))?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
-        .with_no_client_auth();
-    let name = ServerName::try_from(how.name.to_owned()).map_err(|e| failure(&e))?;
-    ClientConnection::new(Arc::new(config), name).map_err(|e| failure(&e))
+    Memory::new(how.versions)?.client(how.name)
+}
+
+/// What a client remembers of TLS sessions, so that another connection can go on with one.
+#[derive(Clone, Debug)]
+pub struct Memory(Arc<ClientConfig>);
+
+impl Memory {
+    /// An empty one.
+    ///
+    /// # Errors
+    /// There is no cipher for these versions.
+    pub fn new(versions: &[&'static SupportedProtocolVersion]) -> Result<Self, TlsFailure> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(versions)
+            .map_err(failure)?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+            .with_no_client_auth();
+        Ok(Self(Arc::new(config)))
+    }
+
+    /// A connection to the server of this name, for [`TlsWire::negotiate`].
+    ///
+    /// # Errors
+    /// It is no name.
+    pub fn client(&self, name: &str) -> Result<ClientConnection, TlsFailure> {
+        let name = ServerName::try_from(name.to_owned()).map_err(failure)?;
+        ClientConnection::new(Arc::clone(&self.0), name).map_err(failure)
+    }
 }
 
 fn send_pending(tls: &mut Connection, inner: &mut dyn Wire) -> bool {

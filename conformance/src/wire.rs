@@ -3,8 +3,13 @@
 use std::{
     io::{self, Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
-    time::Duration,
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
+
+/// A server that was restarted takes connections again within this time.
+const BACK: Duration = Duration::from_secs(60);
 
 /// What one read brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +45,10 @@ pub enum Port {
     Submission,
     /// LMTP.
     Lmtp,
+    /// Expects a PROXY header in front of each session.
+    Proxy,
+    /// SMTP by a server whose certificate is missing.
+    BrokenTls,
 }
 
 /// A server that is judged: something to connect to.
@@ -52,6 +61,12 @@ pub trait Target: Send + Sync {
 
     /// Whether it has such a listener.
     fn has(&self, port: Port) -> bool;
+
+    /// Stops the server as its operator does, and starts it again; returns when it is back. `None`
+    /// if nobody told how.
+    fn restart(&self) -> Option<io::Result<()>> {
+        None
+    }
 }
 
 /// A server at TCP addresses.
@@ -65,6 +80,12 @@ pub struct TcpTarget {
     pub submission: Option<SocketAddr>,
     /// LMTP.
     pub lmtp: Option<SocketAddr>,
+    /// Expects a PROXY header.
+    pub proxy: Option<SocketAddr>,
+    /// Has no certificate.
+    pub broken_tls: Option<SocketAddr>,
+    /// The command that restarts the server; empty if there is none.
+    pub restart: Vec<String>,
     /// For connecting and for sending.
     pub timeout: Duration,
 }
@@ -76,6 +97,20 @@ impl TcpTarget {
             Port::ImplicitTls => self.implicit_tls,
             Port::Submission => self.submission,
             Port::Lmtp => self.lmtp,
+            Port::Proxy => self.proxy,
+            Port::BrokenTls => self.broken_tls,
+        }
+    }
+
+    /// Waits until the main listener takes connections.
+    fn wait(&self) -> io::Result<()> {
+        let deadline = Instant::now() + BACK;
+        loop {
+            match TcpStream::connect_timeout(&self.main, self.timeout) {
+                Ok(_) => return Ok(()),
+                Err(error) if Instant::now() >= deadline => return Err(error),
+                Err(_) => thread::sleep(Duration::from_millis(100)),
+            }
         }
     }
 }
@@ -89,6 +124,15 @@ impl Target for TcpTarget {
 
     fn has(&self, port: Port) -> bool {
         self.address(port).is_some()
+    }
+
+    fn restart(&self) -> Option<io::Result<()>> {
+        let (program, arguments) = self.restart.split_first()?;
+        let status = Command::new(program).args(arguments).stdin(Stdio::null()).output();
+        Some(status.and_then(|output| match output.status.success() {
+            true => self.wait(),
+            false => Err(io::Error::other(format!("{program} ended with {}", output.status))),
+        }))
     }
 }
 
@@ -138,4 +182,29 @@ impl Wire for TcpWire {
 
 fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_restart_is_what_its_command_says_and_over_when_the_server_answers() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let target = |command: &[&str]| TcpTarget {
+            main: listener.local_addr().unwrap(),
+            implicit_tls: None,
+            submission: None,
+            lmtp: None,
+            proxy: None,
+            broken_tls: None,
+            restart: command.iter().map(|&word| word.to_owned()).collect(),
+            timeout: Duration::from_secs(5),
+        };
+        assert!(target(&[]).restart().is_none());
+        assert!(target(&["true"]).restart().unwrap().is_ok());
+        let failed = target(&["false"]).restart().unwrap().unwrap_err();
+        assert!(failed.to_string().contains("exit status: 1"), "{failed}");
+    }
 }

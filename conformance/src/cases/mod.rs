@@ -1,5 +1,6 @@
 //! All cases, by RFC and section. Above each stands its requirement in our own words.
 
+mod client_hello;
 mod front_ends;
 mod rfc1870;
 mod rfc1985;
@@ -18,6 +19,7 @@ mod rfc6152;
 mod rfc6409;
 mod rfc6531;
 mod rfc6710;
+mod rfc7505;
 mod rfc8689;
 mod rfc9422;
 mod security;
@@ -46,6 +48,7 @@ pub fn all() -> Vec<Case> {
         rfc4865::CASES,
         rfc2852::CASES,
         rfc6710::CASES,
+        rfc7505::CASES,
         front_ends::CASES,
         security::CASES,
     ]

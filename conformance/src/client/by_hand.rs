@@ -32,7 +32,8 @@ impl ByHand {
 
 impl Sender for ByHand {
     fn serves(&self, need: Need) -> bool {
-        need != Need::Mx
+        // A person has no name server to tell, and most clients do not know REQUIRETLS.
+        !matches!(need, Need::Mx | Need::Dane | Need::RequireTls)
     }
 
     fn uses(&self, _: Need, _: &str) -> bool {
@@ -57,6 +58,8 @@ impl Sender for ByHand {
             Need::StartTlsAuth => "with STARTTLS required, signing in",
             Need::Utf8 => "with addresses outside ASCII",
             Need::Mx => "by MX",
+            Need::Dane => "by MX, with DANE",
+            Need::RequireTls => "with REQUIRETLS",
         };
         eprintln!(
             "\n{}: send {} to {}, {how}\n  from <{}> to <{}>\n  trust {} for TLS; user {}, password {}",

@@ -80,6 +80,10 @@ pub struct Commands {
     pub utf8: Option<Vec<String>>,
     /// Finds the servers in the DNS.
     pub mx: Option<Vec<String>>,
+    /// The same, and does DANE.
+    pub dane: Option<Vec<String>>,
+    /// Marks the message as one that must go through TLS all the way.
+    pub requiretls: Option<Vec<String>>,
 }
 
 /// A client that is a command.
@@ -105,6 +109,8 @@ impl CommandSender {
             Need::StartTlsAuth => all.starttls_auth.as_deref(),
             Need::Utf8 => all.utf8.as_deref(),
             Need::Mx => all.mx.as_deref(),
+            Need::Dane => all.dane.as_deref(),
+            Need::RequireTls => all.requiretls.as_deref(),
         }
     }
 }

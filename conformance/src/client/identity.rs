@@ -1,9 +1,9 @@
 //! A certificate that a client under test can check: by an authority made for the run.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::{
-    ServerConfig,
-    crypto::aws_lc_rs,
+    ServerConfig, crypto,
     pki_types::{CertificateDer, PrivateKeyDer},
 };
 use std::{fs, io, path::PathBuf, sync::Arc};
@@ -12,6 +12,8 @@ use tempfile::TempDir;
 /// Who the server is inside TLS.
 pub struct Identity {
     pub(super) tls: Arc<ServerConfig>,
+    /// The SHA-256 of its certificate.
+    pub(super) sha256: [u8; 32],
     folder: TempDir,
 }
 
@@ -22,9 +24,11 @@ impl Identity {
     /// There is no room for the certificate.
     pub fn new() -> io::Result<Self> {
         let folder = TempDir::with_prefix("smtp-conformance-")?;
-        let (tls, pem) = authority().map_err(io::Error::other)?;
+        let (tls, certificate, pem) = authority().map_err(io::Error::other)?;
         fs::write(folder.path().join("ca.pem"), pem)?;
-        Ok(Self { tls, folder })
+        let mut sha256 = [0; 32];
+        sha256.copy_from_slice(digest(&SHA256, &certificate).as_ref());
+        Ok(Self { tls, sha256, folder })
     }
 
     /// The certificate to trust.
@@ -35,8 +39,8 @@ impl Identity {
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// An authority as PEM, and a server with a certificate of its.
-fn authority() -> Result<(Arc<ServerConfig>, String), Failure> {
+/// A server, its certificate, and the authority that has signed it, as PEM.
+fn authority() -> Result<(Arc<ServerConfig>, CertificateDer<'static>, String), Failure> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.distinguished_name.push(rcgen::DnType::CommonName, "smtp-conformance, for one run");
@@ -48,9 +52,10 @@ fn authority() -> Result<(Arc<ServerConfig>, String), Failure> {
     let certificate = CertificateParams::new(names.to_vec())?.signed_by(&own, &issuer)?;
     let chain: Vec<CertificateDer<'static>> = vec![certificate.der().clone(), root.der().clone()];
     let secret = PrivateKeyDer::try_from(own.serialize_der())?;
-    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let provider = Arc::new(crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain, secret)?;
-    Ok((Arc::new(config), root.pem()))
+    Ok((Arc::new(config), certificate.der().clone(), root.pem()))
 }

@@ -8,7 +8,6 @@
 pub mod by_hand;
 pub mod cases;
 pub mod command;
-pub mod dns;
 pub mod identity;
 mod listen;
 pub mod message;

@@ -18,12 +18,24 @@ pub enum Need {
     Utf8,
     /// To find the servers of the recipient's domain in the DNS.
     Mx,
+    /// The same, and to do DANE: what the name server marks as authentic is believed.
+    Dane,
+    /// To send a message that must go through TLS all the way, RFC 8689.
+    RequireTls,
 }
 
 impl Need {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Plain, Self::StartTls, Self::Auth, Self::StartTlsAuth, Self::Utf8, Self::Mx];
+    pub const ALL: [Self; 8] = [
+        Self::Plain,
+        Self::StartTls,
+        Self::Auth,
+        Self::StartTlsAuth,
+        Self::Utf8,
+        Self::Mx,
+        Self::Dane,
+        Self::RequireTls,
+    ];
 
     /// Its key in a sender file.
     pub fn as_str(self) -> &'static str {
@@ -34,6 +46,8 @@ impl Need {
             Self::StartTlsAuth => "starttls_auth",
             Self::Utf8 => "utf8",
             Self::Mx => "mx",
+            Self::Dane => "dane",
+            Self::RequireTls => "requiretls",
         }
     }
 }

@@ -2,7 +2,6 @@
 //! that it can find again.
 
 use super::{
-    dns::{NameServer, Zone},
     identity::Identity,
     listen::{Server, bind},
     message::Message,
@@ -13,6 +12,7 @@ use super::{
     serve::Serving,
 };
 use crate::{
+    dns::{NameServer, Zone},
     outcome::{Verdict, fail, inconclusive},
     transcript::{Line, Transcript},
 };
@@ -72,6 +72,11 @@ impl<'r> Trial<'r> {
     /// How long a slow server is slow.
     pub fn delay(&self) -> Duration {
         self.run.delay
+    }
+
+    /// The SHA-256 of the server's certificate.
+    pub fn certificate(&self) -> [u8; 32] {
+        self.run.identity.sha256
     }
 
     /// A word that no other message has.

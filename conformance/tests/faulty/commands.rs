@@ -3,7 +3,7 @@
 use super::{
     address::is_domain,
     fault::Fault as F,
-    server::{MAILMAX, NAME, RCPTMAX, SIZE},
+    server::{MAILMAX, NAME, RCPTMAX, SIZE, USER},
     session::{Flow, Hello, Session},
 };
 use smtp_conformance::wire::Port;
@@ -103,6 +103,7 @@ impl Session<'_> {
         list("REQUIRETLS", !secure && !self.has(F::RequireTlsInClear));
         let future = "FUTURERELEASE 315360000 2036-01-01T00:00:00Z";
         list(future, !submission && self.user.is_none() && !self.has(F::HoldForStrangers));
+        list("XCLIENT NAME ADDR", !self.server.setting.trusted);
         list("FROBNICATE", !self.has(F::UnregisteredKeyword));
         list("X_FAST!=YES", !self.has(F::BadKeyword));
         if self.has(F::KeywordParameters) {
@@ -260,6 +261,16 @@ impl Session<'_> {
             }
             return self.say(503, "5.5.1", "this is TLS");
         }
+        if self.port == Port::BrokenTls {
+            let says_220 = self.has(F::BrokenTls220);
+            if !self.has(F::BrokenTlsCloses) && !says_220 {
+                return self.say(454, "4.7.0", "no certificate");
+            }
+            if says_220 {
+                self.say(220, "2.0.0", "go on");
+            }
+            return Flow::Close;
+        }
         let behind = std::mem::take(&mut self.stream.unread);
         self.say(if self.has(F::StarttlsGets250) { 250 } else { 220 }, "2.0.0", "go on");
         let lines = behind.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
@@ -286,6 +297,14 @@ impl Session<'_> {
         if !self.has(F::TlsKeepsAuth) {
             self.user = None;
         }
+        self.resumed();
         Flow::On
+    }
+
+    /// A handshake is over.
+    pub(super) fn resumed(&mut self) {
+        if self.has(F::ResumedIsLogin) && self.stream.is_resumed() {
+            self.user = Some(USER.into());
+        }
     }
 }

@@ -6,7 +6,7 @@ use super::{
     server::{DOMAIN, MAILMAX, SIZE},
     session::{Flow, Session},
 };
-use smtp_conformance::wire::Port;
+use smtp_conformance::{dns::NULL_MX, wire::Port};
 
 /// A recipient who was accepted.
 #[derive(Clone, Debug)]
@@ -40,6 +40,8 @@ pub(crate) struct Envelope {
     pub headers_only: bool,
     /// ENVID, decoded.
     pub envid: Option<Vec<u8>>,
+    /// REQUIRETLS.
+    pub tls_only: bool,
     /// HOLDFOR or HOLDUNTIL.
     pub held: bool,
     /// The chunks so far.
@@ -172,6 +174,12 @@ impl Session<'_> {
         }
         if from.is_null() && self.has(F::NullSenderRefused) {
             return self.say(550, "5.7.1", "who are you?");
+        }
+        if from.domain == NULL_MX.as_bytes() {
+            if self.has(F::NullMxSenderPlain) {
+                return self.say(553, "5.1.8", "bad sender");
+            }
+            return self.say(550, "5.7.27", "nobody could answer");
         }
         let (recipients, chunks) = match self.mail.take() {
             Some(first) if first.aborted => (Vec::new(), first.chunks),

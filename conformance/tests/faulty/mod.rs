@@ -10,6 +10,8 @@ mod commands;
 mod deliver;
 mod envelope;
 pub(crate) mod fault;
+mod front_end;
+mod next_hop;
 mod parameters;
 mod pipe;
 mod route;

@@ -45,6 +45,7 @@ impl Session<'_> {
                 if !self.stream.is_secure() && !self.has(F::RequireTlsClearMail) {
                     return Err(Refusal(530, "5.7.10", "REQUIRETLS needs TLS"));
                 }
+                to.tls_only = true;
                 Ok(())
             }
             (b"HOLDFOR" | b"HOLDUNTIL", Some(value)) if self.may_hold() => {

@@ -7,7 +7,7 @@ use super::{
     server::{DOMAIN, RCPTMAX},
     session::Session,
 };
-use smtp_conformance::wire::Port;
+use smtp_conformance::{dns::NULL_MX, wire::Port};
 
 impl Session<'_> {
     pub(super) fn judge(
@@ -97,6 +97,13 @@ impl Session<'_> {
                 return Err(Refusal(554, "5.1.2", "a qualified domain is wanted"));
             }
             if self.user.is_some() {
+                if domain == NULL_MX.as_bytes() && !self.has(F::NullMxQueued) {
+                    return Err(if self.has(F::NullMxTemporary) {
+                        Refusal(451, "4.4.4", "no route")
+                    } else {
+                        Refusal(556, "5.1.10", "it takes no mail")
+                    });
+                }
                 return Ok(None);
             }
             return Err(Refusal(550, "5.7.1", "no relaying"));

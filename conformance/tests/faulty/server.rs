@@ -14,17 +14,21 @@ use rustls::{
     sign::CertifiedKey,
 };
 use smtp_conformance::{
+    capture,
     cooperation::{Cooperation, Credentials, Mailbox},
     wire::{Port, Target, Wire},
 };
 use std::{
-    io,
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 /// The server's name.
@@ -43,11 +47,51 @@ const USERS: usize = 105;
 pub(crate) const USER: &str = "user1@example.test";
 /// And how.
 pub(crate) const PASSWORD: &str = "open-sesame";
+/// Its log, beside its mailboxes.
+const LOG: &str = "log";
+
+/// Where a server stands, which one case may want otherwise than the others.
+#[derive(Clone, Copy)]
+pub(crate) struct Setting {
+    /// How long a minute is to it.
+    pub minute: Duration,
+    /// The next hop of all its mail, without TLS; mail stays here if there is none.
+    pub next_hop: Option<SocketAddr>,
+    /// The client may say XCLIENT.
+    pub trusted: bool,
+    /// It writes a log.
+    pub logs: bool,
+}
+
+impl Setting {
+    /// What the case `id` wants.
+    pub(crate) fn of(id: &str) -> Self {
+        static NEXT_HOP: OnceLock<Option<SocketAddr>> = OnceLock::new();
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self {
+            // Eight of them are how long the server waits for anything.
+            minute: match id {
+                "CONN-11" | "SEC-DOS-07" => Duration::from_millis(100),
+                _ => Duration::from_secs(4),
+            },
+            next_hop: match id {
+                "RTLS-03" => *NEXT_HOP.get_or_init(|| capture::listen(any).ok()),
+                _ => None,
+            },
+            trusted: id == "XCL-02",
+            logs: id == "SEC-INJ-05",
+        }
+    }
+}
 
 /// A server with at most one fault.
 pub(crate) struct Server {
     fault: Option<Fault>,
     root: PathBuf,
+    /// Where it stands.
+    pub setting: Setting,
+    /// How often it was stopped and started again.
+    restarts: AtomicU64,
     /// How it does TLS.
     pub tls: Arc<ServerConfig>,
     /// For the server that serves one at a time.
@@ -72,6 +116,22 @@ impl Server {
         self.dead.store(true, Ordering::Relaxed);
     }
 
+    /// How often it was stopped and started again.
+    pub(crate) fn restarts(&self) -> u64 {
+        self.restarts.load(Ordering::Relaxed)
+    }
+
+    /// Writes down what a client said.
+    pub(crate) fn log(&self, line: &[u8]) {
+        if !self.setting.logs {
+            return;
+        }
+        let octets = self.has(Fault::LogsOctets);
+        let line = if octets { line.to_vec() } else { line.escape_ascii().collect() };
+        let log = OpenOptions::new().append(true).open(self.root.join(LOG));
+        drop(log.and_then(|mut log| log.write_all(&[&line[..], b"\n"].concat())));
+    }
+
     /// Where its mailboxes are.
     pub(crate) fn root(&self) -> &Path {
         &self.root
@@ -92,10 +152,21 @@ pub(crate) struct Faulty(Arc<Server>);
 
 impl Faulty {
     /// A server whose mailboxes are below `root`.
-    pub(crate) fn new(fault: Option<Fault>, root: PathBuf) -> Self {
-        let tls = tls_config(fault == Some(Fault::SniRefused));
-        let (serial, ids) = (Mutex::default(), AtomicU64::new(1));
-        Self(Arc::new(Server { fault, root, tls, serial, ids, dead: AtomicBool::new(false) }))
+    pub(crate) fn new(fault: Option<Fault>, root: PathBuf, setting: Setting) -> Self {
+        let tls = tls_config(fault);
+        if setting.logs {
+            drop(fs::create_dir_all(&root).and_then(|()| fs::write(root.join(LOG), b"")));
+        }
+        Self(Arc::new(Server {
+            fault,
+            root,
+            setting,
+            restarts: AtomicU64::new(0),
+            tls,
+            serial: Mutex::default(),
+            ids: AtomicU64::new(1),
+            dead: AtomicBool::new(false),
+        }))
     }
 
     /// What its operator tells the suite.
@@ -114,7 +185,14 @@ impl Faulty {
             failing: Some(format!("failing@{DOMAIN}")),
             credentials: Some(Credentials { user: USER.into(), password: PASSWORD.into() }),
             tls_name: Some(NAME.into()),
-            mailbox: Some(Mailbox::Maildir(folders)),
+            trusted: self.0.setting.trusted,
+            log: self.0.setting.logs.then(|| self.0.root.join(LOG)),
+            mailbox: Some(match self.0.setting.next_hop {
+                Some(address) => Mailbox::Capture(address),
+                None => Mailbox::Maildir(folders),
+            }),
+            // It knows the names that it is asked about.
+            dns: Some(([127, 0, 0, 1], 53).into()),
             ..Cooperation::default()
         }
     }
@@ -131,13 +209,19 @@ impl Target for Faulty {
             let one_at_a_time = server.has(Fault::ServesOneAtATime);
             let _turn =
                 one_at_a_time.then(|| server.serial.lock().unwrap_or_else(PoisonError::into_inner));
-            Session::new(&server, Stream::new(own), port).run();
+            let idle = 8 * server.setting.minute;
+            Session::new(&server, Stream::new(own, idle), port).run();
         })?;
         Ok(Box::new(ClientEnd::new(client)))
     }
 
     fn has(&self, _: Port) -> bool {
         true
+    }
+
+    fn restart(&self) -> Option<io::Result<()>> {
+        self.0.restarts.fetch_add(1, Ordering::Relaxed);
+        Some(Ok(()))
     }
 }
 
@@ -160,7 +244,8 @@ fn certificate() -> Option<CertifiedKey> {
 }
 
 #[expect(clippy::expect_used, reason = "nothing can be judged without a certificate")]
-fn tls_config(one_name: bool) -> Arc<ServerConfig> {
+fn tls_config(fault: Option<Fault>) -> Arc<ServerConfig> {
+    let one_name = fault == Some(Fault::SniRefused);
     static KEY: OnceLock<Arc<CertifiedKey>> = OnceLock::new();
     let key = KEY.get_or_init(|| Arc::new(certificate().expect("a certificate")));
     let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -169,6 +254,6 @@ fn tls_config(one_name: bool) -> Arc<ServerConfig> {
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(OneName(Arc::clone(key), one_name)));
     // Each handshake is judged on its own.
-    config.send_tls13_tickets = 0;
+    config.send_tls13_tickets = usize::from(fault == Some(Fault::ResumedIsLogin));
     Arc::new(config)
 }

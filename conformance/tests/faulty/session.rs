@@ -41,6 +41,8 @@ pub(crate) struct Session<'s> {
     pub(super) port: Port,
     pub(super) hello: Option<Hello>,
     pub(super) mail: Option<Envelope>,
+    /// Where the client is.
+    pub(super) peer: String,
     /// Who has logged in.
     pub(super) user: Option<String>,
     pub(super) guesses: u32,
@@ -50,6 +52,8 @@ pub(crate) struct Session<'s> {
     pub(super) waiting: Vec<(Envelope, Vec<u8>)>,
     /// Recipients of messages before, for the server that leaks them.
     pub(super) former: Vec<super::envelope::Recipient>,
+    /// After so many restarts of the server it began.
+    born: u64,
     errors: u32,
     held: Vec<Vec<u8>>,
     group: usize,
@@ -61,12 +65,20 @@ impl<'s> Session<'s> {
     pub(crate) fn new(server: &'s Server, mut stream: Stream, port: Port) -> Self {
         stream.clear_after_tls = server.has(F::ClearAfterTls);
         stream.says_goodbye = !server.has(F::NoCloseNotify);
+        stream.trickles = server.has(F::TrickleForEver);
+        stream.no_renegotiation_info = server.has(F::NoSecureRenegotiation);
+        stream.old_tls = server.has(F::OldTls);
+        if server.has(F::IdleTwoMinutes) {
+            stream.idle = 2 * server.setting.minute;
+        }
         Self {
+            born: server.restarts(),
             server,
             stream,
             port,
             hello: None,
             mail: None,
+            peer: "127.0.0.1".into(),
             user: None,
             guesses: 0,
             mails: 0,
@@ -90,11 +102,15 @@ impl<'s> Session<'s> {
 
     /// Serves the client to the end.
     pub(crate) fn run(&mut self) {
+        if self.port == Port::Proxy && !self.proxied() {
+            return;
+        }
         if self.port == Port::ImplicitTls && !self.has(F::ImplicitInClear) {
             let tls = std::sync::Arc::clone(&self.server.tls);
             if !self.stream.start_tls(&tls, &[]) {
                 return;
             }
+            self.resumed();
         }
         if self.has(F::AnswersBeforeGreeting) {
             self.stream.fill_within(Duration::from_millis(30));
@@ -135,13 +151,21 @@ impl<'s> Session<'s> {
 
     /// One command.
     fn next(&mut self) -> Flow {
+        self.stream.begin();
         let Some((line, long)) = self.line() else { return Flow::Close };
+        if self.server.restarts() > self.born {
+            if !self.has(F::StopsSilently) {
+                self.say(421, "4.3.2", "going down");
+            }
+            return Flow::Close;
+        }
         if self.has(F::Greets554Closes) {
             return Flow::Close;
         }
         if self.has(F::DropsPipelined) {
             self.stream.unread.clear();
         }
+        self.server.log(&line);
         let flow = self.command_line(&line, long);
         if flow == Flow::On && self.errors >= MOST_ERRORS && !self.has(F::ErrorsUnlimited) {
             self.say(421, "4.7.0", "too many errors");
@@ -249,6 +273,7 @@ impl<'s> Session<'s> {
             b"AUTH" => self.auth(argument),
             b"ETRN" if !self.is_lmtp() => self.etrn(argument),
             b"XCLIENT" if self.has(F::Xclient) => self.say(220, "", NAME),
+            b"XCLIENT" if self.server.setting.trusted => self.xclient(argument),
             b"PROXY" if self.has(F::Proxy) => Flow::On,
             b"TURN" if self.has(F::Turn) => self.say(250, "2.0.0", "your turn"),
             b"EXPN" | b"TURN" | b"SEND" | b"SOML" | b"SAML" => {

@@ -26,6 +26,10 @@ impl Session<'_> {
                 self.report(mail, recipient, text, false);
                 continue;
             }
+            if let Some(host) = self.server.setting.next_hop {
+                self.pass_on(host, mail, recipient, text);
+                continue;
+            }
             if !done.contains(&mailbox) {
                 done.push(mailbox);
                 write(self.server, mailbox, &self.with_trace(mail, text));
@@ -90,7 +94,8 @@ impl Session<'_> {
             with.push_str(if self.stream.is_secure() { "S" } else { "" });
             with.push_str(if self.user.is_some() { "A" } else { "" });
         }
-        let mut field = [b"Received: from ", name, b" ([127.0.0.1])\r\n"].concat();
+        let mut field =
+            [b"Received: from ", name, b" ([", self.peer.as_bytes(), b"])\r\n"].concat();
         field.extend(format!("\tby {NAME} with {with} id {id:08x}").bytes());
         if mail.recipients.len() == 1 || self.has(F::ReceivedForAll) {
             let all: Vec<_> = mail

@@ -1,15 +1,12 @@
 //! The server's side of a connection: lines, octets and replies, in clear or in TLS.
 
 use super::pipe::End;
-use rustls::{ServerConfig, ServerConnection};
+use rustls::{HandshakeKind, ServerConfig, ServerConnection};
 use std::{
     io::{Read, Write},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
-
-/// How long the server waits for its client.
-const IDLE: Duration = Duration::from_secs(30);
 
 /// Behind so many octets without a line end the server hangs up.
 const MOST_LINE: usize = 1 << 20;
@@ -30,11 +27,20 @@ pub(crate) struct Stream {
     pub timed_out: bool,
     /// A line went on for too long to wait for its end.
     pub flooded: bool,
+    /// How long the server waits for a whole of anything.
+    pub idle: Duration,
+    /// Whether any octet is enough to make it wait as long again.
+    pub trickles: bool,
+    deadline: Instant,
+    /// Leaves `renegotiation_info` out of its ServerHello.
+    pub no_renegotiation_info: bool,
+    /// Agrees on versions below TLS 1.2.
+    pub old_tls: bool,
 }
 
 impl Stream {
     /// Over one end of a connection.
-    pub(crate) fn new(end: End) -> Self {
+    pub(crate) fn new(end: End, idle: Duration) -> Self {
         Self {
             end,
             tls: None,
@@ -44,7 +50,31 @@ impl Stream {
             says_goodbye: true,
             timed_out: false,
             flooded: false,
+            idle,
+            trickles: false,
+            deadline: Instant::now() + idle,
+            no_renegotiation_info: false,
+            old_tls: false,
         }
+    }
+
+    /// A command, a message or a handshake begins.
+    pub(crate) fn begin(&mut self) {
+        self.deadline = Instant::now() + self.idle;
+    }
+
+    /// How long it waits for more of it.
+    fn patience(&self) -> Duration {
+        if self.trickles {
+            return self.idle;
+        }
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// Whether it goes on with a TLS session of another connection.
+    pub(crate) fn is_resumed(&self) -> bool {
+        let kind = self.tls.as_ref().and_then(|tls| tls.handshake_kind());
+        kind == Some(HandshakeKind::Resumed)
     }
 
     /// Whether octets are protected.
@@ -74,10 +104,10 @@ impl Stream {
         let had = self.unsent.len();
         self.flush();
         // Who says much and hears nothing is not served to the end.
-        if had > 0 && !self.end.drain(IDLE) && self.end.is_behind() {
+        if had > 0 && !self.end.drain(self.idle) && self.end.is_behind() {
             return false;
         }
-        self.fill_within(IDLE)
+        self.fill_within(self.patience())
     }
 
     /// The same, with a limit and without sending first.
@@ -156,15 +186,25 @@ impl Stream {
     /// Does a handshake; `early` is what the client sent already. False if it failed.
     pub(crate) fn start_tls(&mut self, config: &Arc<ServerConfig>, early: &[u8]) -> bool {
         self.flush();
+        self.begin();
         let Ok(mut tls) = ServerConnection::new(Arc::clone(config)) else { return false };
         if decrypt(&mut tls, early, &mut self.unread).is_err() {
             push(&mut tls, &mut self.end);
             return false;
         }
         while tls.is_handshaking() {
+            if self.no_renegotiation_info {
+                hide_renegotiation_info(&mut tls, &mut self.end);
+            }
             push(&mut tls, &mut self.end);
-            let Some(octets) = self.end.read(IDLE) else { return false };
+            let Some(octets) = self.end.read(self.patience()) else { return false };
             if octets.is_empty() {
+                return false;
+            }
+            // The version in a ClientHello, behind the headers of the record and the message.
+            if self.old_tls && octets.get(9..11).is_some_and(|version| version[1] < 3) {
+                let server_hello = [22, 3, 1, 0, 42, 2, 0, 0, 38, 3, octets[10]];
+                self.end.write(&[&server_hello[..], &[0; 36]].concat());
                 return false;
             }
             if decrypt(&mut tls, &octets, &mut self.unread).is_err() {
@@ -209,6 +249,19 @@ fn push(tls: &mut ServerConnection, end: &mut End) {
         if tls.write_tls(&mut octets).is_err() {
             return;
         }
+    }
+    if !octets.is_empty() {
+        end.write(&octets);
+    }
+}
+
+/// Sends what is to be sent, with an extension that nobody knows in place of that of RFC 5746; no
+/// handshake comes to an end so.
+fn hide_renegotiation_info(tls: &mut ServerConnection, end: &mut End) {
+    let mut octets = Vec::new();
+    while tls.wants_write() && tls.write_tls(&mut octets).is_ok() {}
+    if let Some(at) = find(&octets, &[0xff, 1, 0, 1, 0]) {
+        octets[at + 1] = 2;
     }
     if !octets.is_empty() {
         end.write(&octets);

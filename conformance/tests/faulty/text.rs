@@ -49,6 +49,7 @@ fn ends(session: &Session<'_>) -> Vec<Vec<u8>> {
 
 impl Session<'_> {
     pub(super) fn data(&mut self, argument: &[u8]) -> Flow {
+        self.stream.begin();
         if !argument.is_empty() && !self.has(F::ArgumentsIgnored) {
             return self.say(501, "5.5.4", "DATA takes no argument");
         }

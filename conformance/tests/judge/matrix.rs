@@ -34,6 +34,8 @@ impl Mark {
 pub(crate) struct Matrix {
     /// Faults that nothing sees have no row.
     pub(crate) rows: BTreeMap<Fault, BTreeMap<String, Mark>>,
+    /// Faults that are written down, seen or not.
+    named: BTreeSet<Fault>,
 }
 
 fn file() -> PathBuf {
@@ -51,6 +53,7 @@ impl Matrix {
             let Some(&fault) = Fault::ALL.iter().find(|f| format!("{f:?}") == name) else {
                 continue;
             };
+            matrix.named.insert(fault);
             for (cell, mark) in [(failed, Mark::Fail), (warned, Mark::Warn)] {
                 for id in cell.split([' ', '|']).filter(|id| id.contains('-') && id.len() > 1) {
                     matrix.put(fault, id, Some(mark));
@@ -63,6 +66,11 @@ impl Matrix {
     /// What `id` says to `fault`.
     pub(crate) fn mark(&self, fault: Fault, id: &str) -> Option<Mark> {
         self.rows.get(&fault)?.get(id).copied()
+    }
+
+    /// Whether nothing is written about `fault`, or nothing about the case `id`.
+    pub(crate) fn lacks(&self, fault: Fault, id: &str) -> bool {
+        !self.named.contains(&fault) || self.seen_by(id).is_empty()
     }
 
     /// Notes it.
@@ -119,7 +127,9 @@ impl Matrix {
                 if unproven::MADE_FOR_A_CASE.contains(&fault) { ", made for it" } else { "" };
             let _ = writeln!(text, "- {}: {fault:?}{made}", case.id);
         }
-        let _ = writeln!(text, "\n## {unproven} cases that no fault shows, and why\n");
+        if unproven > 0 {
+            let _ = writeln!(text, "\n## {unproven} cases that no fault shows, and why\n");
+        }
         for (id, why) in unproven::UNPROVEN {
             let _ = writeln!(text, "- {id}: {why}");
         }

@@ -51,6 +51,10 @@ impl Target for Through {
     fn has(&self, port: Port) -> bool {
         self.server.has(port)
     }
+
+    fn restart(&self) -> Option<io::Result<()>> {
+        self.server.restart()
+    }
 }
 
 struct Other {

@@ -125,6 +125,16 @@ faults! {
     GivesUpOn454 => "C-54",
     /// The server's signature is not looked at.
     TrustsAnyServer => "C-55",
+    /// A TLSA record is not looked for.
+    LooksForNoTlsa => "C-56",
+    /// Where a TLSA record stands and STARTTLS does not, it goes on in clear.
+    DaneGoesOnInClear => "C-56",
+    /// A TLSA record that cannot be had is as good as none.
+    TakesBogusForNone => "C-56",
+    /// That TLS is required all the way is said to nobody.
+    KeepsRequirementToItself => "C-58",
+    /// What must go through TLS all the way is sent to who does not promise it.
+    TrustsNextHop => "C-58",
     /// A source route is a part of an address.
     KeepsRoutes => "C-59",
     /// Nobody is postmaster.

@@ -5,6 +5,7 @@ pub(crate) mod fault;
 mod names;
 mod reader;
 mod session;
+mod tls;
 
 use fault::Fault;
 use reader::Connection;
@@ -75,6 +76,7 @@ impl Sender for Faulty {
             to: order.to.to_vec(),
             eml: order.message.eml(),
             ca: order.ca.to_owned(),
+            pin: None,
         };
         let sending = Sending {
             fault: self.fault,
@@ -154,15 +156,20 @@ impl Sending {
             }
         }
         let hosts = match self.dns {
-            None => vec![self.server],
+            None => vec![(String::new(), self.server.ip())],
             Some(dns) => {
                 let domain = self.job.to[0].rsplit('@').next().unwrap_or_default();
-                let hosts = names::hosts(self.fault, dns, domain, &self.job.helo, self.turn)?;
-                hosts.into_iter().map(|ip| SocketAddr::new(ip, self.server.port())).collect()
+                names::hosts(self.fault, dns, domain, &self.job.helo, self.turn)?
             }
         };
         let mut result = Err(Failure::Temporary);
-        for host in hosts {
+        let port = self.server.port();
+        for (name, ip) in hosts {
+            let host = SocketAddr::new(ip, port);
+            if let Some(dns) = self.dns.filter(|_| self.job.need == Need::Dane) {
+                let Ok(pin) = names::pin(self.fault, dns, &name, port) else { continue };
+                self.job.pin = pin;
+            }
             let Some(connection) = self.connect(host) else {
                 if self.has(Fault::OneHostOnRefusal) {
                     break;

@@ -3,7 +3,7 @@
 use super::{fault::Fault, session::Failure};
 use hickory_proto::{
     op::{Message, Query, ResponseCode},
-    rr::{Name, RData, RecordType},
+    rr::{Name, RData, RecordType, rdata::tlsa::CertUsage},
 };
 use std::{
     net::{IpAddr, SocketAddr, UdpSocket},
@@ -28,23 +28,56 @@ fn ask(dns: SocketAddr, name: &str, kind: RecordType) -> Result<Vec<RData>, Fail
     }
 }
 
-fn addresses(dns: SocketAddr, name: &str) -> Vec<IpAddr> {
+fn named(dns: SocketAddr, name: &str) -> Vec<(String, IpAddr)> {
     let found = ask(dns, name, RecordType::A).unwrap_or_default();
     let address = |data: &RData| match data {
-        RData::A(address) => Some(IpAddr::V4(address.0)),
+        RData::A(address) => Some((name.to_owned(), IpAddr::V4(address.0))),
         _ => None,
     };
     found.iter().filter_map(address).collect()
 }
 
-/// The hosts of `domain`, the best first; hosts of one preference are turned by `turn`.
+/// What the DNS says of a server's certificate.
+#[derive(Clone)]
+pub(crate) enum Pin {
+    /// It must be there, whatever it is.
+    Any,
+    /// Its SHA-256.
+    Sha256(Vec<u8>),
+}
+
+/// The TLSA records of a host: RFC 7672 §2.2.
+pub(crate) fn pin(
+    fault: Option<Fault>,
+    dns: SocketAddr,
+    host: &str,
+    port: u16,
+) -> Result<Option<Pin>, Failure> {
+    if fault == Some(Fault::LooksForNoTlsa) {
+        return Ok(None);
+    }
+    let found = match ask(dns, &format!("_{port}._tcp.{host}"), RecordType::TLSA) {
+        Err(Failure::Permanent) => Vec::new(),
+        Err(_) if fault == Some(Fault::TakesBogusForNone) => Vec::new(),
+        other => other?,
+    };
+    let usable = found.iter().find_map(|data| match data {
+        RData::TLSA(tlsa) if tlsa.cert_usage == CertUsage::DaneEe => Some(tlsa.cert_data.clone()),
+        _ => None,
+    });
+    let any = (!found.is_empty()).then_some(Pin::Any);
+    Ok(usable.map(Pin::Sha256).or(any))
+}
+
+/// The hosts of `domain` with their names, the best first; hosts of one preference are turned by
+/// `turn`.
 pub(crate) fn hosts(
     fault: Option<Fault>,
     dns: SocketAddr,
     domain: &str,
     own: &str,
     turn: usize,
-) -> Result<Vec<IpAddr>, Failure> {
+) -> Result<Vec<(String, IpAddr)>, Failure> {
     let has = |one| fault == Some(one);
     let found = match ask(dns, domain, RecordType::MX) {
         Err(Failure::Permanent) if has(Fault::WaitsForNames) => return Err(Failure::Temporary),
@@ -68,7 +101,7 @@ pub(crate) fn hosts(
         list.clear();
     }
     if list.is_empty() {
-        let own = addresses(dns, domain);
+        let own = named(dns, domain);
         let none = own.is_empty() || has(Fault::NeedsMx);
         return if none { Err(Failure::Permanent) } else { Ok(own) };
     }
@@ -83,9 +116,9 @@ pub(crate) fn hosts(
     if turn % 2 == 1 && !has(Fault::NeverShuffles) {
         list.sort_by(|one, other| (one.0, &other.1).cmp(&(other.0, &one.1)));
     }
-    let mut all: Vec<_> = list.iter().flat_map(|(_, name)| addresses(dns, name)).collect();
+    let mut all: Vec<_> = list.iter().flat_map(|(_, name)| named(dns, name)).collect();
     if has(Fault::TriesAddressLast) {
-        all.extend(addresses(dns, domain));
+        all.extend(named(dns, domain));
     }
     Ok(all)
 }

@@ -3,15 +3,12 @@
 use super::{
     auth::sign_in,
     fault::Fault,
+    names::Pin,
     reader::{Connection, Lost, Reply},
-};
-use rustls::{
-    ClientConfig, ClientConnection, RootCertStore,
-    crypto::aws_lc_rs,
-    pki_types::{CertificateDer, ServerName, pem::PemObject},
+    tls::client,
 };
 use smtp_conformance::{client::sender::Need, tls::TlsWire};
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 /// Why a message was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,6 +49,8 @@ pub(crate) struct Job {
     pub(crate) to: Vec<String>,
     pub(crate) eml: Vec<u8>,
     pub(crate) ca: PathBuf,
+    /// What the DNS says of the server's certificate.
+    pub(crate) pin: Option<Pin>,
 }
 
 /// Recipients by what became of them.
@@ -113,8 +112,14 @@ impl<'j> Session<'j> {
     pub(crate) fn begin(&mut self) -> Result<(), Left> {
         self.greeting()?;
         self.hello()?;
-        if matches!(self.job.need, Need::StartTls | Need::StartTlsAuth) {
+        let needs = [Need::StartTls, Need::StartTlsAuth, Need::RequireTls];
+        if needs.contains(&self.job.need) || self.job.pin.is_some() {
             self.start_tls()?;
+        }
+        let unpromised = self.job.need == Need::RequireTls && self.offer("REQUIRETLS").is_none();
+        if unpromised && !self.has(Fault::TrustsNextHop) {
+            self.quit();
+            return Err(Left::Over(Failure::Permanent));
         }
         if matches!(self.job.need, Need::Auth | Need::StartTlsAuth) {
             let mechanisms = self.offer("AUTH").unwrap_or_default().to_owned();
@@ -189,7 +194,8 @@ impl<'j> Session<'j> {
     fn start_tls(&mut self) -> Result<(), Left> {
         if self.offer("STARTTLS").is_none() {
             let goes_on = self.has(Fault::GoesOnWithoutTls) && self.job.need == Need::StartTls
-                || self.has(Fault::SaysPasswordInClear) && self.job.need == Need::StartTlsAuth;
+                || self.has(Fault::SaysPasswordInClear) && self.job.need == Need::StartTlsAuth
+                || self.has(Fault::DaneGoesOnInClear) && self.job.pin.is_some();
             return self.without_tls(goes_on);
         }
         if self.ask("STARTTLS")?.class() != 2 {
@@ -199,7 +205,7 @@ impl<'j> Session<'j> {
             self.connection.unread.clear();
         }
         let Some(wire) = self.connection.wire.take() else { return Err(Left::Next) };
-        let tls = client(&self.job.ca).ok_or(Failure::Permanent)?;
+        let tls = client(self.job).ok_or(Failure::Permanent)?;
         let timeout = self.connection.timeout;
         match TlsWire::negotiate(wire, b"", tls.into(), timeout) {
             Ok(wire) => self.connection.wire = Some(Box::new(wire)),
@@ -218,7 +224,8 @@ impl<'j> Session<'j> {
             return Ok(());
         }
         self.quit();
-        Err(Left::Over(Failure::Temporary))
+        let for_ever = self.job.need == Need::RequireTls;
+        Err(Left::Over(if for_ever { Failure::Permanent } else { Failure::Temporary }))
     }
 
     /// Sends to as many as the server takes at once; the rest is `later`.
@@ -314,6 +321,10 @@ impl<'j> Session<'j> {
         } else if !ascii && !self.has(Fault::SaysUtf8) {
             self.quit();
             return Err(Left::Over(Failure::Permanent));
+        }
+        if self.offer("REQUIRETLS").is_some() && job.need == Need::RequireTls {
+            let silent = self.has(Fault::KeepsRequirementToItself);
+            mail.push_str(if silent { "" } else { " REQUIRETLS" });
         }
         if let Some(limit) = self.offer("SIZE") {
             let limit = limit.parse().unwrap_or(0);
@@ -441,16 +452,4 @@ fn stuffed(octets: &[u8], lone: bool) -> Vec<u8> {
         out.extend_from_slice(line);
     }
     out
-}
-
-fn client(ca: &std::path::Path) -> Option<ClientConnection> {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(ca).ok()?).ok()?;
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .ok()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let name = ServerName::try_from("localhost").ok()?;
-    ClientConnection::new(Arc::new(config), name).ok()
 }

@@ -10,7 +10,7 @@ use smtp_conformance::{
     outcome::Verdict,
     runner,
     select::Selection,
-    tester::Run,
+    tester::{MINUTE, Run},
     wire::{Port, Target},
 };
 use smtp_driver::{Acceptor, Service};
@@ -56,6 +56,7 @@ fn judge(target: impl Target + 'static, port: Port, strict: bool) {
         port,
         seed: 1,
         strict,
+        minute: MINUTE,
     };
     let reports = runner::run(&run, &Selection::default(), &|_| {});
     let mut passed = 0;

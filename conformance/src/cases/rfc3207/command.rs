@@ -4,7 +4,7 @@ use crate::{
     case::Case,
     outcome::{Outcome, Verdict, fail},
     tester::Tester,
-    wire::Received,
+    wire::{Port, Received},
 };
 use std::time::Instant;
 
@@ -14,6 +14,7 @@ pub(super) const CASES: &[Case] = &[
     Case { id: "TLS-08", run: tls_08 },
     Case { id: "TLS-09", run: tls_09 },
     Case { id: "TLS-10", run: tls_10 },
+    Case { id: "TLS-14", run: tls_14 },
     Case { id: "TLS-17", run: tls_17 },
     Case { id: "TLS-18", run: tls_18 },
 ];
@@ -78,6 +79,19 @@ fn tls_10(t: &Tester<'_>) -> Outcome {
         answer.given("25z")?;
     }
     Ok(())
+}
+
+/// TLS-14. A server whose certificate is missing says so, and goes on in clear.
+fn tls_14(t: &Tester<'_>) -> Outcome {
+    let mut s = t.connect_to(Port::BrokenTls)?;
+    s.hear().given("220")?;
+    s.hello("EHLO").given("250")?;
+    // Not to offer it is as good.
+    if s.extension("STARTTLS").is_some() {
+        s.ask("STARTTLS").must("454")?;
+    }
+    // Mail may still be taken inside TLS only.
+    s.ask("MAIL FROM:<sender@client.example>").must("250|530")
 }
 
 /// TLS-17. STARTTLS is offered without parameters.

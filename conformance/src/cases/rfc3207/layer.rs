@@ -4,6 +4,7 @@
 use super::HeldTls;
 use crate::{
     case::Case,
+    cases::client_hello::client_hello,
     outcome::{Outcome, Verdict, fail, inconclusive},
     session::Session,
     tester::Tester,
@@ -39,34 +40,12 @@ fn before_handshake(t: &Tester<'_>) -> Result<Session, Verdict> {
     Ok(s)
 }
 
-/// A ClientHello (RFC 5246 §7.4.1.2) that knows nothing newer than TLS 1.`minor`, written by hand:
-/// no library that is to be trusted makes one.
-fn old_hello(minor: u8) -> Vec<u8> {
-    let version = [3, minor + 1];
-    let suites: [u8; 14] =
-        [0xc0, 0x13, 0xc0, 0x14, 0xc0, 0x09, 0xc0, 0x0a, 0x00, 0x2f, 0x00, 0x35, 0x00, 0xff];
-    // The curves secp256r1 and x25519, and points that are not compressed.
-    let extensions = [0, 10, 0, 6, 0, 4, 0, 23, 0, 29, 0, 11, 0, 2, 1, 0];
-    let mut body = version.to_vec();
-    body.extend_from_slice(&[0x5a; 32]);
-    body.push(0);
-    body.extend_from_slice(&[0, 14]);
-    body.extend_from_slice(&suites);
-    body.extend_from_slice(&[1, 0, 0, 16]);
-    body.extend_from_slice(&extensions);
-    // Both lengths are below 256.
-    let length = body.len() as u8;
-    let mut record = vec![22, 3, 1, 0, length + 4, 1, 0, 0, length];
-    record.extend_from_slice(&body);
-    record
-}
-
 /// TLS-12. TLS 1.0 and TLS 1.1 are not agreed on.
 fn tls_12(t: &Tester<'_>) -> Outcome {
     for minor in [0, 1] {
         let mut s = before_handshake(t)?;
         let Some(mut wire) = s.take_wire() else { return Ok(()) };
-        wire.send(&old_hello(minor));
+        wire.send(&client_hello(minor, t.tls().name));
         let (mut heard, mut buffer) = (Vec::new(), [0; 4096]);
         let deadline = Instant::now() + t.patience();
         while heard.len() < 6 {

@@ -16,6 +16,7 @@ pub(super) const CASES: &[Case] = &[
     Case { id: "CONN-09", run: conn_09 },
     Case { id: "CONN-10", run: conn_10 },
     Case { id: "CONN-11", run: conn_11 },
+    Case { id: "CONN-12", run: conn_12 },
 ];
 
 /// A connection and its first reply. Servers may make strangers wait for it.
@@ -101,6 +102,23 @@ fn conn_10(t: &Tester<'_>) -> Outcome {
 fn conn_11(t: &Tester<'_>) -> Outcome {
     let mut s = t.hello()?;
     s.remark("silence for five minutes");
-    s.hear_nothing(Duration::from_secs(301)).must("silent")?;
+    s.hear_nothing(5 * t.minute()).must("silent")?;
     s.ask("NOOP").must("250")
+}
+
+/// CONN-12. A server that goes down says 421 to whoever is there, at once or to the next command.
+fn conn_12(t: &Tester<'_>) -> Outcome {
+    let mut s = t.hello()?;
+    s.remark("the server is restarted");
+    t.restart()?;
+    let mut last = s.hear_nothing(t.pause());
+    if last.is("silent") {
+        last = s.ask("NOOP");
+    }
+    if last.is("250") {
+        // A session that outlives the restart is cut by nobody.
+        return Ok(());
+    }
+    last.must("421")?;
+    s.hear().must("closed")
 }

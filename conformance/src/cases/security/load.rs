@@ -15,6 +15,7 @@ pub(super) const CASES: &[Case] = &[
     Case { id: "SEC-DOS-04", run: dos_04 },
     Case { id: "SEC-DOS-05", run: dos_05 },
     Case { id: "SEC-DOS-06", run: dos_06 },
+    Case { id: "SEC-DOS-07", run: dos_07 },
     Case { id: "SEC-DOS-08", run: dos_08 },
 ];
 
@@ -143,6 +144,38 @@ fn dos_06(t: &Tester<'_>) -> Outcome {
     }
     s.drop_connection();
     lives(t)
+}
+
+/// SEC-DOS-07. A command, a message and a handshake each have a time as a whole: an octet now and
+/// then does not keep the session for ever.
+fn dos_07(t: &Tester<'_>) -> Outcome {
+    // A ClientHello of 508 octets, and what it begins with.
+    const HELLO: &[u8] = &[22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3];
+    let mut command = t.hello()?;
+    command.send("NOOP ");
+    let mut message = t.hello()?;
+    t.envelope(&mut message)?;
+    message.ask("DATA").given("354")?;
+    message.send("Subject: an octet now and then\r\n\r\n");
+    let mut places = vec![("a command", command), ("a message", message)];
+    if let Ok((mut handshake, _)) = t.offers("STARTTLS") {
+        handshake.ask("STARTTLS").given("220")?;
+        handshake.send(HELLO);
+        places.push(("a handshake", handshake));
+    }
+    let began = Instant::now();
+    // A command may take five minutes (RFC 5321 §4.5.3.2.7), the end of a message ten (§4.5.3.2.6).
+    while !places.is_empty() && began.elapsed() < 11 * t.minute() {
+        let next = Instant::now() + t.minute() / 6;
+        places.retain_mut(|(_, s)| s.trickle(b'x'));
+        std::thread::sleep(next.saturating_duration_since(Instant::now()));
+    }
+    if places.is_empty() {
+        return Ok(());
+    }
+    let held: Vec<_> = places.iter().map(|(what, _)| *what).collect();
+    let what = format!("one octet every ten seconds holds {} for ever", held.join(" and "));
+    Err(fail(what).at(t.here()))
 }
 
 /// SEC-DOS-08. A message that is four times as hard to read takes about four times as long, not

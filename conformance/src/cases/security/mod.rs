@@ -8,6 +8,7 @@ mod load;
 mod octets;
 mod pipelining;
 mod relay;
+mod tls_sessions;
 
 use crate::case::Case;
 
@@ -19,4 +20,5 @@ pub(super) const CASES: &[&[Case]] = &[
     octets::CASES,
     pipelining::CASES,
     load::CASES,
+    tls_sessions::CASES,
 ];

@@ -3,13 +3,13 @@
 use crate::{
     client::{
         Case,
-        dns::Zone,
         record::Record,
         script::{Answer, Point, Script},
-        seen::{Class, Seen},
+        seen::{Class, Seen, at},
         sender::Need,
         trial::Trial,
     },
+    dns::Zone,
     outcome::{Outcome, Place, Verdict, fail},
 };
 use std::collections::BTreeSet;
@@ -24,6 +24,7 @@ pub(super) const CASES: &[Case] = &[
     Case { id: "C-40", run: c_40 },
     Case { id: "C-41", run: c_41 },
     Case { id: "C-42", run: c_42 },
+    Case { id: "C-56", run: c_56 },
 ];
 
 /// The domain of all recipients.
@@ -154,4 +155,39 @@ fn c_42(t: &Trial<'_>) -> Outcome {
     let seen = t.attempt(Script::new()).helo(own).mx(zone(), &[3]).run_any()?;
     stays_away(&seen, |_| true, what)?;
     seen.not_sent(Class::Permanent)
+}
+
+/// C-56. A server with a TLSA record is sent to inside TLS and with that certificate, or not at all:
+/// RFC 7672 §2.2 and §3.1.
+fn c_56(t: &Trial<'_>) -> Outcome {
+    const HOST: &str = "mx2.example.test";
+    let zone = || Zone::default().signed().mx(DOMAIN, 10, HOST).a(HOST, 2);
+    let offers = || Script::offering(&["8BITMIME", "STARTTLS"]);
+    let attempt = |script: Script, zone: Zone| t.attempt(script).mx(zone, &[2]).need(Need::Dane);
+    let (right, wrong) = (t.certificate(), [0x5a; 32]);
+
+    let seen = attempt(offers(), zone().tlsa(HOST, 3, right)).run()?;
+    never_in_clear(&seen)?;
+    seen.sent()?;
+
+    let held_up = [
+        (offers(), zone().tlsa(HOST, 3, wrong), "another certificate than that of the TLSA record"),
+        (Script::new(), zone().tlsa(HOST, 3, right), "a TLSA record, and no STARTTLS"),
+        (offers(), zone().failing(&format!("_tcp.{HOST}")), "a TLSA record that is bogus"),
+    ];
+    for (script, zone, what) in held_up {
+        let seen = attempt(script, zone).run_any()?;
+        seen.content_stays(what)?;
+        seen.not_sent(Class::Temporary)?;
+    }
+    // A usage that a client cannot have asks for TLS, and for no certificate: RFC 7672 §3.1.3.
+    let seen = attempt(offers(), zone().tlsa(HOST, 0, wrong)).run()?;
+    never_in_clear(&seen)
+}
+
+fn never_in_clear(seen: &Seen) -> Outcome {
+    match seen.at(Point::Mail).find(|(_, command)| !command.tls) {
+        Some((record, mail)) => Err(at(record, mail, "in clear, though there is a TLSA record")),
+        None => Ok(()),
+    }
 }

@@ -20,6 +20,7 @@ pub(super) const CASES: &[Case] = &[
     Case { id: "C-23", run: c_23 },
     Case { id: "C-24", run: c_24 },
     Case { id: "C-53", run: c_53 },
+    Case { id: "C-58", run: c_58 },
 ];
 
 /// Neither MAIL nor AUTH is said in clear.
@@ -115,4 +116,25 @@ fn c_53(t: &Trial<'_>) -> Outcome {
         Err(Verdict::Inconclusive(_)) => Ok(()),
         other => other,
     }
+}
+
+/// C-58. That a message must go through TLS all the way is said to a server that offers it; to
+/// another the message is not sent.
+fn c_58(t: &Trial<'_>) -> Outcome {
+    let script = |inside| Script::offering(&["STARTTLS"]).inside_tls(inside);
+    let seen = t.attempt(script(&["REQUIRETLS"])).need(Need::RequireTls).run()?;
+    nothing_in_clear(&seen)?;
+    seen.reached(Point::Mail)?;
+    if let Some((record, mail)) =
+        seen.at(Point::Mail).find(|(_, mail)| mail.parameter("REQUIRETLS").is_none())
+    {
+        return Err(at(record, mail, "the server is not told that TLS is required"));
+    }
+    seen.sent()?;
+    for script in [script(&["8BITMIME"]), Script::new()] {
+        let seen = t.attempt(script).need(Need::RequireTls).run()?;
+        seen.content_stays("sent to a server that does not promise TLS")?;
+        seen.not_sent(Class::Permanent)?;
+    }
+    Ok(())
 }

@@ -1,10 +1,13 @@
-//! A name server for one case: what it does not know does not exist.
+//! A name server: what it does not know does not exist.
 
 use hickory_proto::{
     op::{Message, OpCode, ResponseCode},
     rr::{
         Name, RData, Record, RecordType,
-        rdata::{A, MX, SOA},
+        rdata::{
+            A, MX, SOA, TLSA,
+            tlsa::{Matching, Selector},
+        },
     },
 };
 use std::{
@@ -23,11 +26,15 @@ const SLICE: Duration = Duration::from_millis(20);
 /// Seconds for which answers hold: none outlives its case.
 const TTL: u32 = 1;
 
+/// A domain with a null MX, RFC 7505: it takes no mail, and says so.
+pub const NULL_MX: &str = "null-mx.test";
+
 /// What the name server knows.
 #[derive(Clone, Debug, Default)]
 pub struct Zone {
     records: Vec<(String, RData)>,
     failing: Vec<String>,
+    signed: bool,
 }
 
 impl Zone {
@@ -40,11 +47,32 @@ impl Zone {
         self
     }
 
+    /// What a server that is judged may ask about: [`NULL_MX`], and the domain of our senders.
+    pub fn for_servers() -> Self {
+        Self::default().mx(NULL_MX, 0, ".").a("client.example", 1)
+    }
+
     /// `name` is 127.0.0.`host`.
     #[must_use]
     pub fn a(mut self, name: &str, host: u8) -> Self {
         let address = A(Ipv4Addr::new(127, 0, 0, host));
         self.records.push((name.to_owned(), RData::A(address)));
+        self
+    }
+
+    /// A server at `name`, whatever its port, has the certificate with this SHA-256: a record TLSA,
+    /// RFC 6698, for usage `usage` (3: this certificate and no other).
+    #[must_use]
+    pub fn tlsa(mut self, name: &str, usage: u8, sha256: [u8; 32]) -> Self {
+        let data = TLSA::new(usage.into(), Selector::Full, Matching::Sha256, sha256.to_vec());
+        self.records.push((format!("_tcp.{name}"), RData::TLSA(data)));
+        self
+    }
+
+    /// All answers are marked as authentic: a resolver that is trusted has found them signed.
+    #[must_use]
+    pub fn signed(mut self) -> Self {
+        self.signed = true;
         self
     }
 
@@ -62,8 +90,10 @@ impl Zone {
         answer.metadata.recursion_desired = query.metadata.recursion_desired;
         answer.metadata.recursion_available = true;
         answer.metadata.authoritative = true;
+        answer.metadata.authentic_data = self.signed;
         let name = question.name().to_lowercase().to_ascii();
         let name = name.trim_end_matches('.');
+        let name = without_port(name);
         let own = || self.records.iter().filter(|(owner, _)| owner.eq_ignore_ascii_case(name));
         if self.failing.iter().any(|failing| failing.eq_ignore_ascii_case(name)) {
             answer.metadata.response_code = ResponseCode::ServFail;
@@ -91,16 +121,28 @@ impl Zone {
     }
 }
 
-/// A name server, until it is dropped.
-pub(super) struct NameServer {
-    pub(super) address: SocketAddr,
+/// `_tcp.name` of `_25._tcp.name`: a zone does not know the ports of its servers.
+fn without_port(name: &str) -> &str {
+    match name.strip_prefix('_').and_then(|rest| rest.split_once('.')) {
+        Some((port, rest)) if port.bytes().all(|b| b.is_ascii_digit()) => rest,
+        _ => name,
+    }
+}
+
+/// A name server over UDP, until it is dropped.
+pub struct NameServer {
+    /// Where it listens.
+    pub address: SocketAddr,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl NameServer {
     /// At `fixed`, or on a port of its own.
-    pub(super) fn start(zone: Zone, fixed: Option<SocketAddr>) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// Those of the system: the address is in use, or not ours.
+    pub fn start(zone: Zone, fixed: Option<SocketAddr>) -> io::Result<Self> {
         let address = fixed.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
         let socket = UdpSocket::bind(address)?;
         socket.set_read_timeout(Some(SLICE))?;
