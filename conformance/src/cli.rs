@@ -1,5 +1,6 @@
 //! The arguments of the command line.
 
+use crate::packaging::Packaging;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::PossibleValue};
 use smtp_conformance::{
     client,
@@ -54,6 +55,9 @@ pub(crate) enum Command {
     },
     /// Put reports side by side, as one HTML page
     Matrix(Matrix),
+    /// For those who make a package
+    #[command(flatten)]
+    Packaging(Packaging),
 }
 
 /// Put reports side by side: requirements down, servers (or clients) across.

@@ -5,10 +5,11 @@
 mod cli;
 mod client_told;
 mod command_line;
+mod packaging;
 mod preflight;
 mod told;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use cli::{Arguments, Colour, Command, Deny, Filters, Outputs, Server};
 use indicatif::{ProgressBar, ProgressStyle};
 use smtp_conformance::{
@@ -68,6 +69,9 @@ fn main() -> ExitCode {
         }),
         Command::Diff { before, after } => compare(&before, &after),
         Command::Matrix(matrix) => side_by_side(&matrix),
+        Command::Packaging(asked) => {
+            asked.run(Arguments::command()).map(|()| 0).map_err(Stop::from)
+        }
     };
     match ended {
         Ok(code) => ExitCode::from(code),

@@ -1,11 +1,13 @@
-//! The commands: `serve`, `check`, `user`, `queue`, `send`, `demo`, `version`.
+//! The commands: `serve`, `check`, `user`, `queue`, `send`, `demo`, `version`, `completions`, `man`.
 
 #![forbid(unsafe_code)]
 
+mod packaging;
 mod signals;
 mod systemd;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use packaging::Packaging;
 use sd_notify::NotifyState;
 use signals::Signals;
 use smtp_mta::{
@@ -61,6 +63,8 @@ enum Command {
     Demo(Demo),
     /// Print the version
     Version,
+    #[command(flatten)]
+    Packaging(Packaging),
 }
 
 fn main() -> ExitCode {
@@ -78,6 +82,9 @@ fn main() -> ExitCode {
         Some(Command::Version) => {
             print(&format!("smtp-mta {}\n", env!("CARGO_PKG_VERSION")));
             Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Packaging(asked)) => {
+            asked.run(Arguments::command()).map(success).map_err(|error| Refusal(error.to_string()))
         }
     };
     match done {
