@@ -3,10 +3,17 @@
 use crate::sasl::Identity;
 use smtp_proto::{
     CloseReason, Violation,
+    ext::{Extensions, Fact, QueueName, Xclient},
     server::{Aborted, ResetCause, Session},
     wire::{Accepted, Hello, HelloName, Mail, Rcpt, Refused, Text},
 };
-use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 /// An answer to a question; `T` is what you want to keep with a yes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +59,22 @@ pub struct Peer {
     pub remote: Option<SocketAddr>,
     /// Ours.
     pub local: Option<SocketAddr>,
+}
+
+impl Peer {
+    /// What XCLIENT says takes the place of what was known; a port that it does not say is 0.
+    pub(crate) fn replace(&mut self, client: &Xclient<'_>) {
+        let address =
+            |old: Option<SocketAddr>, ip: Option<Fact<IpAddr>>, port: Option<Fact<u16>>| {
+                let port = port.and_then(Fact::known);
+                match ip {
+                    Some(ip) => ip.known().map(|ip| SocketAddr::new(ip, port.unwrap_or(0))),
+                    None => old.map(|old| SocketAddr::new(old.ip(), port.unwrap_or(old.port()))),
+                }
+            };
+        self.remote = address(self.remote, client.addr, client.port);
+        self.local = address(self.local, client.dest_addr, client.dest_port);
+    }
 }
 
 /// What a TLS handshake agreed on.
@@ -116,6 +139,26 @@ pub trait Handler: Send + Sync {
     ) -> impl Future<Output = Verdict> + Send {
         let _ = (session, kind, name);
         async { Verdict::YES }
+    }
+
+    /// What this peer is offered in place of what all are, once its greeting is accepted; `None` for
+    /// no difference. STARTTLS and AUTH need the certificate and the credentials of the service all
+    /// the same.
+    fn offer(&mut self, session: Session, peer: &Peer) -> Option<Arc<Extensions>> {
+        let _ = (session, peer);
+        None
+    }
+
+    /// XCLIENT, if offered: a proxy says who its client is. After a yes the session begins again, and
+    /// `peer` is that client wherever the driver names one; you will not be asked to
+    /// [`connect`](Self::connect) again. A no leaves the client nothing but QUIT.
+    fn xclient(
+        &mut self,
+        session: Session,
+        client: &Xclient<'_>,
+    ) -> impl Future<Output = Verdict> + Send {
+        let _ = (session, client);
+        async { Verdict::Refuse(Refused::UNAUTHORIZED) }
     }
 
     /// AUTH has succeeded, with credentials that [`Credentials`](crate::sasl::Credentials) checked.
@@ -216,6 +259,16 @@ pub trait Handler: Send + Sync {
         what: &Text<'_>,
     ) -> impl Future<Output = Verdict> + Send {
         let _ = (session, what);
+        async { Verdict::Refuse(Refused::NOT_IMPLEMENTED) }
+    }
+
+    /// ETRN, if offered: send what waits for the peer, or say why not.
+    fn etrn(
+        &mut self,
+        session: Session,
+        queue: &QueueName<'_>,
+    ) -> impl Future<Output = Verdict> + Send {
+        let _ = (session, queue);
         async { Verdict::Refuse(Refused::NOT_IMPLEMENTED) }
     }
 

@@ -156,11 +156,29 @@ impl<H: Handler> Talk<H> {
             Event::Body(_) => return Ok(()),
             Event::Connect(pending) => return self.connect(link, service, pending, ahead).await,
             Event::Hello { kind, name, pending } => {
-                let verdict = pin!(handler.hello(session, kind, &name));
-                let Some(verdict) = decide(link, ahead, &pending, verdict).await? else {
-                    return Ok(());
+                let verdict = {
+                    let verdict = pin!(handler.hello(session, kind, &name));
+                    decide(link, ahead, &pending, verdict).await?
                 };
-                answer_wordless(&mut link.conn, pending, &verdict, 250)
+                let Some(verdict) = verdict else { return Ok(()) };
+                match handler.offer(session, &self.peer) {
+                    Some(extensions) if verdict.is_yes() => {
+                        link.conn.advertise(pending, extensions).map(|()| 250)
+                    }
+                    _ => answer_wordless(&mut link.conn, pending, &verdict, 250),
+                }
+            }
+            Event::Xclient { client, pending } => {
+                let verdict = {
+                    let verdict = pin!(handler.xclient(session, &client));
+                    decide(link, ahead, &pending, verdict).await?
+                };
+                let Some(verdict) = verdict else { return Ok(()) };
+                let replied = answer(&mut link.conn, pending, &verdict, 220);
+                if replied.is_ok() && verdict.is_yes() {
+                    self.peer.replace(&client);
+                }
+                replied
             }
             Event::StartTls(pending) => match service.acceptor() {
                 Some(_) => link.conn.accept(pending).map(|()| 220),
@@ -225,6 +243,13 @@ impl<H: Handler> Talk<H> {
             }
             Event::Expand { what, pending } => {
                 let verdict = pin!(handler.expand(session, &what));
+                let Some(verdict) = decide(link, ahead, &pending, verdict).await? else {
+                    return Ok(());
+                };
+                answer(&mut link.conn, pending, &verdict, 250)
+            }
+            Event::Etrn { queue, pending } => {
+                let verdict = pin!(handler.etrn(session, &queue));
                 let Some(verdict) = decide(link, ahead, &pending, verdict).await? else {
                     return Ok(());
                 };

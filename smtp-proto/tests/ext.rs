@@ -12,13 +12,16 @@ mod ext {
     mod dsn;
     mod eightbitmime;
     mod enhanced;
+    mod etrn;
     mod futurerelease;
     mod limits;
     mod lmtp;
     mod mt_priority;
+    mod no_mail;
     mod pipelining;
     mod requiretls;
     mod size;
     mod smtputf8;
     mod starttls;
+    mod xclient;
 }

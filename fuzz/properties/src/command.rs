@@ -6,6 +6,7 @@ use crate::{
 };
 use smtp_proto::{
     Limits, Need, Step,
+    ext::{QueueName, Xclient},
     server::{BareLineEnding, Event, Framing, Mode, ServerConnection, Start},
     wire::{Base64, Domain, ForwardPath, HelloName, Host, LocalPart, Mailbox, ReversePath, Xtext},
 };
@@ -97,6 +98,16 @@ fn check(event: &Event<'_>) {
             let again = ForwardPath::parse(&text).expect("it was written by us");
             assert_eq!(again, (rcpt.to.clone(), ""));
             assert_eq!(&rcpt.clone().into_static(), rcpt);
+        }
+        Event::Etrn { queue, .. } => {
+            let text = queue.to_string();
+            assert_eq!(&QueueName::parse(&text).expect("it was written by us"), queue);
+            assert_eq!(&queue.clone().into_static(), queue);
+        }
+        Event::Xclient { client, .. } => {
+            let text = client.to_string();
+            assert_eq!(&Xclient::parse(&text).expect("it was written by us"), &**client);
+            assert_eq!(client.clone().into_static(), **client);
         }
         _ => {}
     }

@@ -46,6 +46,8 @@ pub fn extensions() -> Extensions {
         .mt_priority()
         .requiretls()
         .expn()
+        .etrn()
+        .danger_xclient()
         .auth([Mechanism::PLAIN, Mechanism::LOGIN])
         .danger_auth_in_clear()
 }
@@ -87,7 +89,7 @@ macro_rules! questions {
 
 questions!(
     Connect, Hello, StartTls, Handshake, Auth, Mail, Rcpt, Data, Message, Delivery, Verify, Expand,
-    Command
+    Etrn, Xclient, Command
 );
 
 /// A reply that nothing but this embedder gives.
@@ -115,6 +117,8 @@ impl Question {
             Event::Delivery { pending, .. } => Self::Delivery(pending),
             Event::Verify { pending, .. } => Self::Verify(pending),
             Event::Expand { pending, .. } => Self::Expand(pending),
+            Event::Etrn { pending, .. } => Self::Etrn(pending),
+            Event::Xclient { pending, .. } => Self::Xclient(pending),
             Event::Command { pending, .. } => Self::Command(pending),
             other => return Err(other),
         })
@@ -167,6 +171,8 @@ impl Question {
             Self::Delivery(pending) => worded!(pending),
             Self::Verify(pending) => worded!(pending),
             Self::Expand(pending) => worded!(pending),
+            Self::Etrn(pending) => worded!(pending),
+            Self::Xclient(pending) => worded!(pending),
             Self::Command(pending) => worded!(pending),
         }
     }

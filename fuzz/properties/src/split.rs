@@ -201,6 +201,8 @@ fn note(events: &mut Vec<String>, event: &Event<'_>) {
         Event::Delivery { size, index, .. } => format!("delivery {index} {size}"),
         Event::Verify { what, .. } => format!("verify {}", what.as_str()),
         Event::Expand { what, .. } => format!("expand {}", what.as_str()),
+        Event::Etrn { queue, .. } => format!("etrn {queue}"),
+        Event::Xclient { client, .. } => format!("xclient {client}"),
         Event::Command { verb, args, .. } => format!("command {verb:?} {}", args.as_str()),
         other => format!("{other:?}"),
     };

@@ -7,7 +7,7 @@ use smtp_driver::{
 };
 use smtp_proto::{
     CloseReason, Instant, Limits, Timeouts, Violation,
-    ext::Extensions,
+    ext::{Extensions, QueueName, Xclient},
     server::{Aborted, ResetCause, ServerConfig, Session},
     wire::{Accepted, Hello, HelloName, Host, Mail, Mechanism, Rcpt, Refused},
 };
@@ -37,6 +37,8 @@ pub(crate) struct Plan {
     pub(crate) body: Option<usize>,
     /// With LMTP, the recipients to refuse.
     pub(crate) undelivered: Vec<usize>,
+    /// Offered to this peer alone.
+    pub(crate) offer: Option<Extensions>,
 }
 
 pub(crate) type Log = Arc<Mutex<Vec<String>>>;
@@ -78,6 +80,24 @@ impl Handler for Script {
     async fn hello(&mut self, _: Session, kind: Hello, name: &HelloName<'_>) -> Verdict {
         self.sleep(self.plan.hello).await;
         self.note(format!("hello {kind:?} {name}"));
+        Verdict::YES
+    }
+
+    fn offer(&mut self, _: Session, peer: &Peer) -> Option<Arc<Extensions>> {
+        self.note(format!("offer to {:?} at {:?}", peer.remote, peer.local));
+        self.plan.offer.clone().map(Arc::new)
+    }
+
+    async fn xclient(&mut self, _: Session, client: &Xclient<'_>) -> Verdict {
+        self.note(format!("xclient {client}"));
+        match client.helo {
+            Some(_) => Verdict::Refuse(Refused::DENIED),
+            None => Verdict::YES,
+        }
+    }
+
+    async fn etrn(&mut self, _: Session, queue: &QueueName<'_>) -> Verdict {
+        self.note(format!("etrn {queue}"));
         Verdict::YES
     }
 
@@ -298,7 +318,7 @@ impl Connection {
     pub(crate) fn notes(&self) -> Vec<String> {
         let log = self.log.lock().unwrap();
         log.iter()
-            .filter(|note| !note.starts_with("replied") && !note.starts_with("closed"))
+            .filter(|note| !["replied", "closed", "offer"].iter().any(|it| note.starts_with(it)))
             .cloned()
             .collect()
     }

@@ -3,6 +3,7 @@
 
 mod auth;
 mod decisions;
+mod extensions;
 mod harness;
 mod session;
 mod tls;

@@ -1,7 +1,7 @@
 //! What a server said it can do (RFC 5321 §4.1.1.1).
 
 use crate::{
-    ext::{self, FutureRelease},
+    ext::{self, FutureRelease, XclientOffer},
     wire::{Mechanism, Reply},
 };
 use alloc::vec::Vec;
@@ -42,6 +42,10 @@ pub struct Capabilities {
     pub enhanced_status_codes: bool,
     /// STARTTLS (RFC 3207).
     pub starttls: bool,
+    /// ETRN (RFC 1985).
+    pub etrn: bool,
+    /// XCLIENT (Postfix), with the attributes that the server knows.
+    pub xclient: Option<XclientOffer>,
     /// The mechanisms of AUTH (RFC 4954), in the server's order; at most 32.
     pub auth: Vec<Mechanism<'static>>,
     /// LIMITS (RFC 9422): transactions of a session.
@@ -96,6 +100,7 @@ mod tests {
             starttls: true,
             mt_priority: true,
             require_tls: true,
+            etrn: true,
             ..Capabilities::default()
         };
         let lines = [
@@ -110,6 +115,7 @@ mod tests {
             "STARTTLS",
             "Mt-Priority MIXER",
             "REQUIREtls",
+            "etrn",
         ];
         assert_eq!(parsed(&lines), flags);
     }

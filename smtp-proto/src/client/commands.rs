@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Misuse,
-    ext::{self, BodyType},
+    ext::{self, BodyType, QueueName, Xclient},
     wire::{Base64, HelloName, Mail, Mechanism, Rcpt},
 };
 use alloc::boxed::Box;
@@ -266,6 +266,31 @@ impl ClientConnection {
     /// [`Misuse`].
     pub fn noop(&mut self) -> Result<CommandId, Misuse> {
         self.give(Kind::Noop, Trigger::Noop, format_args!("NOOP"))
+    }
+
+    /// ETRN (RFC 1985): asks the server to send what waits for us, on connections of its own.
+    ///
+    /// # Errors
+    /// [`Misuse::NotOffered`]; [`Misuse::NotNow`] in a transaction.
+    pub fn etrn(&mut self, queue: &QueueName<'_>) -> Result<CommandId, Misuse> {
+        if !self.capabilities.etrn {
+            return Err(self.unless_closed(Misuse::NotOffered("ETRN")));
+        }
+        self.give(Kind::Etrn, Trigger::Etrn, format_args!("ETRN {queue}"))
+    }
+
+    /// XCLIENT (Postfix): the session goes on for the client that is told. Accepted, it begins
+    /// again: say [`hello`](Self::hello).
+    ///
+    /// # Errors
+    /// [`Misuse::NotOffered`] where it is not, or an attribute in it is not; [`Misuse::NotNow`] in a
+    /// transaction.
+    pub fn xclient(&mut self, client: &Xclient<'_>) -> Result<CommandId, Misuse> {
+        if !self.capabilities.xclient.is_some_and(|offer| offer.covers(client)) {
+            return Err(self.unless_closed(Misuse::NotOffered("XCLIENT")));
+        }
+        self.check_alone()?;
+        self.give(Kind::Xclient, Trigger::XclientCommand, format_args!("XCLIENT {client}"))
     }
 
     /// QUIT. After its reply the connection is over.

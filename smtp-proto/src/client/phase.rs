@@ -44,6 +44,8 @@ pub(super) enum Phase {
     Upgrade,
     /// The TLS handshake is running.
     Handshake,
+    /// XCLIENT was given.
+    Xclient,
     /// QUIT was given.
     Quitting,
     /// Over.
@@ -65,6 +67,8 @@ pub(super) enum Trigger {
     EndBody,
     Rset,
     Noop,
+    Etrn,
+    XclientCommand,
     Quit,
     // Replies.
     Greeted,
@@ -76,6 +80,8 @@ pub(super) enum Trigger {
     Drained,
     Established,
     AuthEnded,
+    XclientAccepted,
+    XclientRefused,
     MailRefused,
     BodyWanted,
     /// No message follows DATA: it was granted although no recipient was, and the dot line has been
@@ -123,6 +129,11 @@ const TABLE: &[Row] = &[
     row(&[Ready],                          AuthCommand,      Auth),
     row(&[Auth],                           AuthEnded,        Ready),
 
+    stay(&[Ready],                         Etrn),
+    row(&[Ready],                          XclientCommand,   Xclient),
+    row(&[Xclient],                        XclientAccepted,  Fresh),
+    row(&[Xclient],                        XclientRefused,   Ready),
+
     row(&[Ready],                          MailCommand,      Mail),
     row(&[Mail, Envelope],                 MailRefused,      Ready),
     row(&[Chunks, LastChunk],              MailRefused,      Failed),
@@ -143,7 +154,7 @@ const TABLE: &[Row] = &[
     stay(&[Ready, Failed, Quitting],       MessageTaken),
 
     row(&[Start, Rejected, Fresh, Introduced, Ready, Mail, Envelope, Data, Dot, Chunks, LastChunk, Failed,
-          Auth, StartTls, Upgrade, Handshake, Quitting, Closed], Close,      Closed),
+          Auth, StartTls, Upgrade, Handshake, Xclient, Quitting, Closed], Close, Closed),
 ];
 
 impl Phase {
@@ -167,6 +178,7 @@ mod tests {
                 Hello => "EHLO/LHLO".into(),
                 StartTlsCommand => "STARTTLS".into(),
                 AuthCommand => "AUTH".into(),
+                XclientCommand => "XCLIENT".into(),
                 MailCommand => "MAIL".into(),
                 DataCommand => "DATA".into(),
                 BdatLast => "BDAT LAST".into(),

@@ -25,6 +25,8 @@ pub(super) enum Kind {
     },
     Rset,
     Noop,
+    Etrn,
+    Xclient,
     Quit,
 }
 
@@ -34,11 +36,18 @@ impl Kind {
         matches!(self, Self::End | Self::LoneDot | Self::Rset)
     }
 
-    /// RFC 2920 §3.1: nothing may follow it in a group. STARTTLS and AUTH change what follows.
+    /// RFC 2920 §3.1: nothing may follow it in a group. STARTTLS, AUTH and XCLIENT change what follows.
     fn ends_group(self) -> bool {
         matches!(
             self,
-            Self::Hello | Self::StartTls | Self::Auth | Self::Data | Self::Noop | Self::Quit
+            Self::Hello
+                | Self::StartTls
+                | Self::Auth
+                | Self::Data
+                | Self::Noop
+                | Self::Etrn
+                | Self::Xclient
+                | Self::Quit
         )
     }
 }

@@ -89,6 +89,8 @@ impl ClientConnection {
                 self.cancelled = false;
                 self.go(Trigger::AuthEnded);
             }
+            (Kind::Xclient, true) => self.begin_again(),
+            (Kind::Xclient, false) => self.go(Trigger::XclientRefused),
             (Kind::Mail, _) => {
                 self.transaction.open = yes;
                 self.transaction.accepted = 0;
@@ -104,6 +106,15 @@ impl ClientConnection {
             (Kind::Quit, _) => self.close(CloseReason::Quit),
             _ => {}
         }
+    }
+
+    /// XCLIENT was accepted: what the server offers the client behind us is not known yet.
+    fn begin_again(&mut self) {
+        self.esmtp = false;
+        self.authenticated = false;
+        self.capabilities = Capabilities::default();
+        self.queue.pipelining = false;
+        self.go(Trigger::XclientAccepted);
     }
 
     /// The last BDAT was accepted.

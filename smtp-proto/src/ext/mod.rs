@@ -12,6 +12,7 @@ mod deliverby;
 mod dsn;
 mod eightbitmime;
 mod enhanced;
+mod etrn;
 mod expn;
 mod futurerelease;
 mod limits;
@@ -21,15 +22,20 @@ mod requiretls;
 mod size;
 mod smtputf8;
 mod starttls;
+mod xclient;
 
 pub use auth::AuthParam;
 pub use deliverby::{ByMode, DeliverBy};
 pub use dsn::{Notify, Orcpt, Ret};
 pub use eightbitmime::BodyType;
+pub use etrn::QueueName;
 pub use futurerelease::{FutureRelease, Hold};
 pub use mt_priority::Priority;
+pub use xclient::{Fact, Proto, Xclient, XclientOffer};
 
+pub(crate) use etrn::etrn_args;
 pub(crate) use futurerelease::check as check_hold;
+pub(crate) use xclient::xclient_args;
 
 use crate::{
     client::Capabilities,
@@ -57,6 +63,8 @@ pub(crate) static ALL: &[&Extension] = &[
     &auth::EXTENSION,
     &limits::EXTENSION,
     &expn::EXTENSION,
+    &etrn::EXTENSION,
+    &xclient::EXTENSION,
 ];
 
 /// One extension, as data.
@@ -183,6 +191,8 @@ pub struct Extensions {
     pub(crate) auth_in_clear: bool,
     pub(crate) limits: bool,
     pub(crate) expn: bool,
+    pub(crate) etrn: bool,
+    pub(crate) xclient: bool,
 }
 
 impl Extensions {
@@ -287,6 +297,23 @@ impl Extensions {
         self.expn = true;
         self
     }
+
+    /// ETRN (RFC 1985): [`Event::Etrn`](crate::server::Event::Etrn) is asked. Offer it only if you
+    /// have queues to start.
+    #[must_use]
+    pub fn etrn(mut self) -> Self {
+        self.etrn = true;
+        self
+    }
+
+    /// XCLIENT (Postfix): [`Event::Xclient`](crate::server::Event::Xclient) is asked. Whoever is
+    /// offered it can be anybody:
+    /// [`advertise`](crate::server::ServerConnection::advertise) it to your proxies only.
+    #[must_use]
+    pub fn danger_xclient(mut self) -> Self {
+        self.xclient = true;
+        self
+    }
 }
 
 #[cfg(test)]
@@ -329,17 +356,21 @@ mod tests {
             .starttls()
             .auth([Mechanism::PLAIN, Mechanism::LOGIN])
             .limits()
-            .expn();
+            .expn()
+            .etrn()
+            .danger_xclient();
+        let last = String::from(LIMITS)
+            + "EXPN|ETRN|XCLIENT NAME REVERSE_NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT|";
         let clear = Offer { extensions: &all, ..bare };
         let common =
             String::from(ALWAYS) + "SMTPUTF8|CHUNKING|BINARYMIME|DSN|DELIVERBY 60|MT-PRIORITY|";
-        assert_eq!(listed(&clear), common.clone() + "STARTTLS|" + LIMITS + "EXPN|");
+        assert_eq!(listed(&clear), common.clone() + "STARTTLS|" + &last);
         let tls = Offer { tls: true, ..clear };
-        let inside = common.clone() + "REQUIRETLS|AUTH PLAIN LOGIN|" + LIMITS + "EXPN|";
+        let inside = common.clone() + "REQUIRETLS|AUTH PLAIN LOGIN|" + &last;
         assert_eq!(listed(&tls), inside);
         let danger = all.clone().danger_auth_in_clear();
         let danger = Offer { extensions: &danger, ..clear };
-        assert_eq!(listed(&danger), common + "STARTTLS|AUTH PLAIN LOGIN|" + LIMITS + "EXPN|");
+        assert_eq!(listed(&danger), common + "STARTTLS|AUTH PLAIN LOGIN|" + &last);
     }
 
     #[test]

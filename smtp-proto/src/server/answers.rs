@@ -29,8 +29,8 @@ impl ServerConnection {
         self.accept_ticket(pending.ticket, O::KIND, None)
     }
 
-    /// Yes, in yours. For [`op::Connect`] the code is 220 and your text follows the name of the
-    /// server; everywhere else the reply is sent as it is.
+    /// Yes, in yours. For [`op::Connect`] and [`op::Xclient`] the code is 220 and your text follows
+    /// the name of the server; everywhere else the reply is sent as it is.
     ///
     /// # Errors
     /// [`Stale`]: the question is moot; nothing happened.
@@ -133,7 +133,7 @@ impl ServerConnection {
 
     /// Answers the question of an event that you have no opinion about, if it has one. Nothing is
     /// taken responsibility for: recipients and messages are refused with 451, AUTH and STARTTLS
-    /// are refused, and the rest is accepted but EXPN.
+    /// are refused, and the rest is accepted but EXPN, ETRN and XCLIENT.
     pub fn answer_default(&mut self, event: Event<'_>) {
         // A question that has become moot needs no answer.
         let _ = match event {
@@ -151,6 +151,8 @@ impl ServerConnection {
             Event::Delivery { pending, .. } => self.refuse(pending, &Refused::TRY_LATER),
             Event::Verify { pending, .. } => self.accept(pending),
             Event::Expand { pending, .. } => self.refuse(pending, &Refused::NOT_IMPLEMENTED),
+            Event::Etrn { pending, .. } => self.refuse(pending, &Refused::NOT_IMPLEMENTED),
+            Event::Xclient { pending, .. } => self.refuse(pending, &Refused::UNAUTHORIZED),
             Event::Command { pending, .. } => self.accept(pending),
             Event::AuthAborted(_)
             | Event::Body(_)
@@ -178,6 +180,13 @@ impl ServerConnection {
                 self.go(Trigger::ConnectAccepted);
                 return Ok(());
             }
+            Kind::Xclient => {
+                self.answer_greeting(ticket, words);
+                self.session.hello = None;
+                self.session.authenticated = self.asked.login;
+                self.go(Trigger::XclientAccepted);
+                return Ok(());
+            }
             Kind::Hello => {
                 self.accept_hello(ticket);
                 return Ok(());
@@ -193,6 +202,7 @@ impl ServerConnection {
             Kind::Auth => (235, 7, 0, "Authentication successful"),
             Kind::Mail => (250, 1, 0, "Originator ok"),
             Kind::Rcpt => (250, 1, 5, "Recipient ok"),
+            Kind::Etrn => (250, 0, 0, "Ok, queuing for this node started"),
             Kind::Verify => {
                 (252, 1, 5, "Cannot verify, but will accept message and attempt delivery")
             }
@@ -332,6 +342,10 @@ impl ServerConnection {
                 self.group_failed = true;
             }
             Kind::Handshake => self.close(CloseReason::Abandoned, Aborted::Closed),
+            Kind::Xclient => {
+                self.answer_refused(ticket, reply);
+                self.go(Trigger::XclientRefused);
+            }
             _ => self.answer_refused(ticket, reply),
         }
     }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     CloseReason, Secret, Step,
     body::Framing,
-    ext::BodyType,
+    ext::{BodyType, etrn_args, xclient_args},
     line::Line,
     status::EnhancedCode,
     violation::{SyntaxFault, Violation},
@@ -20,6 +20,7 @@ use crate::{
         hello_args, no_args, split_verb, text_args, utf8_args, verify_args,
     },
 };
+use alloc::boxed::Box;
 
 /// 2.0.0
 pub(super) const SUCCESS: Option<EnhancedCode> = Some(EnhancedCode::of(250, 0, 0));
@@ -107,6 +108,8 @@ impl ServerConnection {
                 let args = text_args(args)?;
                 Ok(Some(Event::Command { verb, args, pending: self.ask(Kind::Command) }))
             }),
+            Verb::Etrn => self.etrn(args),
+            Verb::Xclient => self.xclient(args),
             Verb::StartTls => self.start_tls(args, rest),
             Verb::Auth => self.auth(args),
             Verb::Foreign => {
@@ -301,6 +304,26 @@ impl ServerConnection {
             return Err(Fault::new(SEQUENCE, Violation::Residue));
         }
         Ok(Some(Event::StartTls(self.ask(Kind::StartTls))))
+    }
+
+    fn etrn<'b>(&mut self, args: &'b [u8]) -> Result<Option<Event<'b>>, Fault> {
+        if !self.offer().extensions.etrn || self.said_helo() {
+            return Err(Fault::new(Refused::NOT_IMPLEMENTED, Violation::UnknownCommand));
+        }
+        self.legal(Trigger::Etrn)?;
+        let queue = etrn_args(args)?;
+        Ok(Some(Event::Etrn { queue, pending: self.ask(Kind::Etrn) }))
+    }
+
+    /// A proxy that has been told EHLO once may say XCLIENT again before it repeats it.
+    fn xclient<'b>(&mut self, args: &'b [u8]) -> Result<Option<Event<'b>>, Fault> {
+        if !self.offer().extensions.xclient || self.said_helo() {
+            return Err(Fault::new(Refused::UNAUTHORIZED, Violation::UnknownCommand));
+        }
+        self.legal(Trigger::Xclient)?;
+        let client = Box::new(xclient_args(args)?);
+        self.asked.login = client.has_login();
+        Ok(Some(Event::Xclient { client, pending: self.ask(Kind::Xclient) }))
     }
 
     fn auth<'b>(&mut self, args: &'b [u8]) -> Result<Option<Event<'b>>, Fault> {

@@ -55,7 +55,7 @@ pub struct ServerConnection {
     pub(super) notices: Notices,
     pub(super) deadlines: Deadlines,
     pub(super) lines: LineReader,
-    /// What the open EHLO or MAIL question will make true.
+    /// What the open EHLO, MAIL or XCLIENT question will make true.
     pub(super) asked: Asked,
     /// An AUTH exchange has begun and not ended.
     pub(super) in_auth: bool,
@@ -80,6 +80,7 @@ pub(super) struct Asked {
     pub(super) hello: Hello,
     pub(super) smtputf8: bool,
     pub(super) body: crate::ext::BodyType,
+    pub(super) login: bool,
 }
 
 impl ServerConnection {
@@ -98,7 +99,12 @@ impl ServerConnection {
             notices: Notices::default(),
             deadlines,
             lines: LineReader::default(),
-            asked: Asked { hello: Hello::Helo, smtputf8: false, body: Default::default() },
+            asked: Asked {
+                hello: Hello::Helo,
+                smtputf8: false,
+                body: Default::default(),
+                login: false,
+            },
             in_auth: false,
             group_failed: false,
             past_data: false,

@@ -96,6 +96,10 @@ pub mod op {
         Verify: Accept Worded Refuse;
         /// Who is on this list?
         Expand: Accept Worded Refuse;
+        /// May the mail that waits be sent?
+        Etrn: Accept Worded Refuse;
+        /// May the session go on as this client's?
+        Xclient: Accept Worded Refuse;
         /// Another command.
         Command: Accept Worded Refuse;
     }

@@ -3,10 +3,12 @@
 use super::decision::{Pending, op};
 use crate::{
     body::Framing,
+    ext::{QueueName, Xclient},
     secret::Secret,
     violation::Violation,
     wire::{Base64, Hello, HelloName, Mail, Mechanism, Rcpt, Text, Verb},
 };
+use alloc::boxed::Box;
 
 /// Something that the peer did. What carries a [`Pending`] is a question.
 ///
@@ -106,6 +108,23 @@ pub enum Event<'b> {
         what: Text<'b>,
         /// The question.
         pending: Pending<op::Expand>,
+    },
+    /// ETRN (RFC 1985), if offered: start the queue, or say why not. Accept answers 250, and 251
+    /// (nothing waits), 252 or 253 in your words; refuse with 458 or 459 (§5.2).
+    Etrn {
+        /// Whose mail is asked for.
+        queue: QueueName<'b>,
+        /// The question.
+        pending: Pending<op::Etrn>,
+    },
+    /// XCLIENT, if offered: a proxy says who its client is. Accept sends 220, and the session begins
+    /// again with that client; what is not mentioned stays as it was. Refuse leaves the session open
+    /// for QUIT only, as a refused [`Connect`](Self::Connect) does.
+    Xclient {
+        /// What it says.
+        client: Box<Xclient<'b>>,
+        /// The question.
+        pending: Pending<op::Xclient>,
     },
     /// HELP. Accept answers 214.
     Command {

@@ -63,6 +63,8 @@ pub(super) enum Trigger {
     Vrfy,
     Expn,
     Help,
+    Etrn,
+    Xclient,
     // Answers.
     Begin,
     ConnectAccepted,
@@ -73,6 +75,8 @@ pub(super) enum Trigger {
     Established,
     Challenged,
     AuthEnded,
+    XclientAccepted,
+    XclientRefused,
     MailAccepted,
     RcptAccepted,
     DataAccepted,
@@ -129,6 +133,12 @@ const TABLE: &[Row] = &[
     ask(&[Ready],                          AuthCommand),
     row(&[Ready, Auth],                    Challenged,       Auth),
     row(&[Ready, Auth],                    AuthEnded,        Ready),
+
+    ask(&[Ready, Mail, Envelope, Chunks, Failed], Etrn),
+    // A proxy may say what it knows in several of them.
+    ask(&[Fresh, Ready],                   Xclient),
+    row(&[Fresh, Ready],                   XclientAccepted,  Fresh),
+    row(&[Fresh, Ready],                   XclientRefused,   Rejected),
 
     ask(&[Ready],                          MailCommand),
     row(&[Ready],                          MailAccepted,     Mail),

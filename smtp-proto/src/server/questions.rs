@@ -28,6 +28,8 @@ pub enum Kind {
     Delivery,
     Verify,
     Expand,
+    Etrn,
+    Xclient,
     Command,
 }
 

@@ -163,6 +163,13 @@ impl Refused<'static> {
     pub const NO_SUCH_USER: Self = Self::known(550, 1, 1, "No such user here");
     /// 550 5.7.1: the recipient is not ours and the peer may not relay.
     pub const RELAY_DENIED: Self = Self::known(550, 7, 1, "Relaying denied");
+    /// 521 5.3.2: to everybody who connects, from a host that takes no mail at all (RFC 7504 §3).
+    pub const NO_MAIL_HERE: Self = Self::known(521, 3, 2, "Host does not accept mail");
+    /// 556 5.1.10: to RCPT, for a domain of others that takes no mail, as its null MX says (RFC
+    /// 7504 §4, RFC 7505 §4.1).
+    pub const NO_MAIL_THERE: Self = Self::known(556, 1, 10, "Domain does not accept mail");
+    /// 550 5.7.0: to XCLIENT, from who may not use it.
+    pub const UNAUTHORIZED: Self = Self::known(550, 7, 0, "Insufficient authorization");
     /// 554 5.7.1: policy.
     pub const DENIED: Self = Self::known(554, 7, 1, "Refused by policy");
     /// 451 4.3.0: something here failed; try again.

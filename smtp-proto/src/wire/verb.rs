@@ -55,6 +55,10 @@ pub enum Verb<'b> {
     StartTls,
     /// AUTH (RFC 4954)
     Auth,
+    /// ETRN (RFC 1985)
+    Etrn,
+    /// XCLIENT (Postfix)
+    Xclient,
     /// A verb of another protocol (GET, POST, CONNECT …).
     Foreign,
     /// Anything else, as it was written; empty if it is not all graphic ASCII.
@@ -78,6 +82,8 @@ impl<'b> Verb<'b> {
             Self::Help => "HELP",
             Self::StartTls => "STARTTLS",
             Self::Auth => "AUTH",
+            Self::Etrn => "ETRN",
+            Self::Xclient => "XCLIENT",
             Self::Foreign => "",
             Self::Other(verb) => verb,
         }
@@ -99,6 +105,8 @@ impl<'b> Verb<'b> {
             Self::Help => Verb::Help,
             Self::StartTls => Verb::StartTls,
             Self::Auth => Verb::Auth,
+            Self::Etrn => Verb::Etrn,
+            Self::Xclient => Verb::Xclient,
             Self::Foreign => Verb::Foreign,
             Self::Other(verb) => Verb::Other(into_static(verb)),
         }
@@ -124,11 +132,15 @@ impl<'b> Verb<'b> {
                 b"EXPN" => return Self::Expn,
                 b"HELP" => return Self::Help,
                 b"AUTH" => return Self::Auth,
+                b"ETRN" => return Self::Etrn,
                 _ => {}
             }
         }
         if front == *b"STAR" && word.eq_ignore_ascii_case(b"STARTTLS") {
             return Self::StartTls;
+        }
+        if front == *b"XCLI" && word.eq_ignore_ascii_case(b"XCLIENT") {
+            return Self::Xclient;
         }
         if is_foreign(word) {
             return Self::Foreign;
@@ -181,7 +193,7 @@ mod tests {
     fn every_verb_is_known_in_any_case() {
         for verb in [
             "EHLO", "HELO", "LHLO", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "QUIT", "VRFY",
-            "EXPN", "HELP", "STARTTLS", "AUTH",
+            "EXPN", "HELP", "STARTTLS", "AUTH", "ETRN", "XCLIENT",
         ] {
             for text in [verb.to_ascii_lowercase(), verb.into()] {
                 let (known, args) = split_verb(text.as_bytes());

@@ -3,7 +3,7 @@
 use crate::desk::Desk;
 use smtp_proto::{
     Misuse,
-    ext::{BodyType, ByMode, DeliverBy, Hold, Priority},
+    ext::{BodyType, ByMode, DeliverBy, Fact, Hold, Priority, QueueName, Xclient},
     wire::{DateTime, Mail, ReversePath},
 };
 
@@ -102,4 +102,67 @@ fn requiretls_leaves_inside_tls_only() {
     desk.greet(&["REQUIRETLS"]);
     desk.machine.mail(&mail).unwrap();
     assert_eq!(desk.sends(), "MAIL FROM:<a@example.net> REQUIRETLS\r\n");
+}
+
+/// RFC 1985 §5
+#[test]
+fn etrn_is_asked_between_transactions_where_it_is_offered() {
+    let queue = QueueName::parse("@example.net").unwrap();
+    let mut desk = Desk::ready(&["PIPELINING"]);
+    assert_eq!(desk.machine.etrn(&queue), Err(Misuse::NotOffered("ETRN")));
+    let mut desk = Desk::ready(&["PIPELINING", "ETRN"]);
+    let id = desk.machine.etrn(&queue);
+    desk.give(id);
+    // RFC 2920 §3.1: what is not named there ends a group.
+    let id = desk.machine.noop();
+    desk.give(id);
+    assert_eq!(desk.sends(), "ETRN @example.net\r\n");
+    assert_eq!(desk.hears("253 2 pending messages started\r\n"), ["reply 0 253", "Input"]);
+    assert_eq!(desk.sends(), "NOOP\r\n");
+    assert_eq!(desk.hears("250 ok\r\n"), ["reply 1 250", "Decision"]);
+    desk.mail();
+    assert_eq!(desk.machine.etrn(&queue), Err(Misuse::NotNow));
+}
+
+/// XCLIENT_README: the server resets to its greeting
+#[test]
+fn after_xclient_nothing_is_known_of_the_server() {
+    let mut client = Xclient::new();
+    client.addr = Some(Fact::Known([192, 0, 2, 9].into()));
+    client.name = Some(Fact::Unavailable);
+    let mut desk = Desk::ready(&["XCLIENT NAME PORT"]);
+    assert_eq!(desk.machine.xclient(&client), Err(Misuse::NotOffered("XCLIENT")));
+    let mut desk = Desk::ready(&["PIPELINING", "XCLIENT ADDR NAME"]);
+    let id = desk.machine.xclient(&client);
+    desk.give(id);
+    assert_eq!(desk.machine.mail(&mail(|_| {})), Err(Misuse::NotNow));
+    assert_eq!(desk.sends(), "XCLIENT NAME=[UNAVAILABLE] ADDR=192.0.2.9\r\n");
+    assert_eq!(desk.hears("220 mx.example.test ESMTP\r\n"), ["reply 0 220", "Decision"]);
+    assert!(!desk.machine.capabilities().pipelining && !desk.machine.is_esmtp());
+    assert_eq!(desk.machine.mail(&mail(|_| {})), Err(Misuse::NotNow));
+    desk.greet(&[]);
+    desk.mail();
+    assert_eq!(desk.machine.xclient(&client), Err(Misuse::NotOffered("XCLIENT")));
+}
+
+#[test]
+fn a_refused_xclient_leaves_the_session_as_it_was() {
+    let mut client = Xclient::new();
+    client.port = Some(Fact::Known(25));
+    let mut desk = Desk::ready(&["XCLIENT PORT"]);
+    let id = desk.machine.xclient(&client);
+    desk.give(id);
+    desk.sends();
+    assert_eq!(desk.hears("501 no\r\n"), ["reply 0 501", "Decision"]);
+    assert!(desk.machine.is_idle());
+}
+
+/// RFC 7504 §3: a host that takes no mail
+#[test]
+fn a_greeting_with_521_leaves_only_quit() {
+    let mut desk = Desk::new();
+    assert_eq!(desk.hears("521 no mail here\r\n"), ["greeting 521", "Decision"]);
+    let name = smtp_proto::wire::HelloName::parse("client.example").unwrap();
+    assert_eq!(desk.machine.hello(&name), Err(Misuse::NotNow));
+    desk.machine.quit().unwrap();
 }

@@ -172,6 +172,8 @@ pub(crate) fn name(question: &Question) -> &'static str {
         Question::Delivery(_) => "delivery",
         Question::Verify(_) => "verify",
         Question::Expand(_) => "expand",
+        Question::Etrn(_) => "etrn",
+        Question::Xclient(_) => "xclient",
         Question::Command(_) => "command",
     }
 }

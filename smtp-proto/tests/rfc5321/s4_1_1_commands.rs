@@ -80,7 +80,7 @@ fn an_unknown_verb_is_answered_500() {
         S: 500 5.5.1 ...
         C: XYZZY with arguments
         S: 500 5.5.1 ...
-        C: ETRN example.test
+        C: XFORWARD NAME=client.example
         S: 500 5.5.1 ...",
     );
 }

@@ -113,6 +113,6 @@ fn a_proxy_line_is_an_unknown_command() {
 
 /// XCL-01: XCLIENT from a peer that nobody trusts
 #[test]
-fn xclient_is_an_unknown_command() {
-    Server::new().greeted().hold("C: XCLIENT ADDR=192.0.2.9 NAME=[UNAVAILABLE]\nS: 500 5.5.1 ...");
+fn xclient_is_refused() {
+    Server::new().greeted().hold("C: XCLIENT ADDR=192.0.2.9 NAME=[UNAVAILABLE]\nS: 550 5.7.0 ...");
 }
