@@ -1,5 +1,6 @@
 //! A submission server (RFC 6409): STARTTLS with a certificate made at the start, then AUTH. It
-//! prints who sent how much to how many.
+//! prints who sent how much to how many. With a folder a message can wait in it for up to a week
+//! (FUTURERELEASE).
 //!
 //! `cargo run --example tokio-submission -- 127.0.0.1:2587 USER PASSWORD FOLDER`; without an
 //! address the kernel chooses a port of loopback, without name and password they are `user1` and
@@ -10,12 +11,18 @@ use smtp_driver::{
     sasl::{Answer, Checked, Credentials, Identity},
 };
 use smtp_proto::{
-    ext::Extensions,
+    ext::{Extensions, FutureRelease, Hold},
     server::{Aborted, Mode, ServerConfig, Session},
-    wire::{Host, Mechanism, Rcpt, Refused},
+    wire::{DateTime, Host, Mechanism, Rcpt, Refused},
 };
 use smtp_server_tokio::{Server, TcpListener, Tokio};
-use std::{env, error::Error, mem, sync::Arc};
+use std::{
+    env,
+    error::Error,
+    mem,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 use testkit::mailbox::Mailbox;
 
 struct OneUser {
@@ -37,7 +44,16 @@ impl Credentials for OneUser {
     }
 }
 
+/// The longest that a message may wait, in seconds.
+const LONGEST_HOLD: u32 = 7 * 24 * 60 * 60;
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs())
+}
+
 struct Submission {
+    extensions: Extensions,
     mailbox: Option<Arc<Mailbox>>,
     user: String,
     message: Vec<u8>,
@@ -45,6 +61,13 @@ struct Submission {
 
 impl Handler for Submission {
     type Recipient = ();
+
+    /// The latest moment of a release moves with the clock.
+    fn offer(&mut self, _: Session, _: &Peer) -> Option<Arc<Extensions>> {
+        let latest = DateTime::from_unix(now() + u64::from(LONGEST_HOLD))?;
+        let most = FutureRelease { longest: LONGEST_HOLD, latest };
+        self.mailbox.as_ref().map(|_| Arc::new(self.extensions.clone().future_release(most)))
+    }
 
     fn authenticated(&mut self, _: Session, identity: &Identity) {
         self.user.clone_from(&identity.authentication_id);
@@ -62,7 +85,15 @@ impl Handler for Submission {
     async fn end(&mut self, _: Session, envelope: &Envelope<()>, size: u64) -> Verdict {
         let message = mem::take(&mut self.message);
         let recipients = || envelope.recipients.iter().map(|one| &one.rcpt.to);
-        let stored = self.mailbox.as_ref().map(|mailbox| mailbox.deliver(recipients(), &message));
+        let due = match envelope.mail.hold {
+            None => 0,
+            Some(Hold::For(seconds)) => now() + u64::from(seconds),
+            Some(Hold::Until(moment)) => moment.as_unix(),
+        };
+        let stored = self.mailbox.as_ref().map(|mailbox| match due > now() {
+            true => mailbox.hold(due, recipients(), &message),
+            false => mailbox.deliver(recipients(), &message),
+        });
         if matches!(stored, Some(Err(_))) {
             return Verdict::Refuse(Refused::TRY_LATER);
         }
@@ -88,18 +119,30 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let acceptor = Acceptor::from_pem(chain.as_bytes(), key.as_bytes())?;
     let extensions = Extensions::new()
         .smtputf8()
-        .chunking()
+        .binarymime()
         .starttls()
         .auth([Mechanism::PLAIN, Mechanism::LOGIN]);
     let config = ServerConfig::builder(Host::parse("localhost")?)
         .mode(Mode::Submission)
-        .extensions(extensions)
+        .extensions(extensions.clone())
         .build();
 
     let listener = TcpListener::bind(address.parse()?)?;
     println!("listening on {}", listener.local_addr()?);
     let service = Service::new(config)?.starttls(acceptor).credentials(OneUser { name, password });
+    if let Some(mailbox) = mailbox.clone() {
+        // A message that is released a second late is released in time.
+        tokio::spawn(async move {
+            loop {
+                if let Err(error) = mailbox.release(now()) {
+                    eprintln!("a message waits on: {error}");
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+    }
     let handlers = move |_: &Peer| Submission {
+        extensions: extensions.clone(),
         mailbox: mailbox.clone(),
         user: String::new(),
         message: Vec::new(),

@@ -7,6 +7,9 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+/// Where messages wait for their time. No recipient's Maildir is called so.
+const HELD: &str = ".held";
+
 /// A folder that takes messages. Each recipient has a Maildir in it, named as the recipient, with
 /// `1.eml`, `2.eml` and so on in `new`: the octets of the message and nothing else. A message has
 /// the same number in the Maildirs of all its recipients.
@@ -25,7 +28,7 @@ impl Mailbox {
     pub fn new(folder: impl Into<PathBuf>) -> io::Result<Self> {
         let folder = folder.into();
         fs::create_dir_all(&folder)?;
-        let mut last = 0;
+        let mut last = last_in(&folder.join(HELD))?;
         for maildir in fs::read_dir(&folder)? {
             last = last.max(last_in(&maildir?.path().join("new"))?);
         }
@@ -42,7 +45,7 @@ impl Mailbox {
         recipients: impl IntoIterator<Item = R>,
         message: &[u8],
     ) -> io::Result<()> {
-        let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        let number = self.next();
         for recipient in recipients {
             let maildir = self.folder.join(file_name(&recipient.to_string()));
             let (unfinished, new) = (maildir.join("tmp"), maildir.join("new"));
@@ -53,6 +56,60 @@ impl Mailbox {
             fs::rename(unfinished, new.join(format!("{number}.eml")))?;
         }
         Ok(())
+    }
+
+    /// Keeps `message` for [`release`](Self::release) from the moment `due` on, in seconds since
+    /// 1970. It waits in a file, over restarts.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn hold<R: Display>(
+        &self,
+        due: u64,
+        recipients: impl IntoIterator<Item = R>,
+        message: &[u8],
+    ) -> io::Result<()> {
+        let held = self.folder.join(HELD);
+        fs::create_dir_all(held.join("tmp"))?;
+        let number = self.next();
+        let mut octets = Vec::new();
+        for recipient in recipients {
+            octets.extend_from_slice(format!("{recipient}\n").as_bytes());
+        }
+        octets.push(b'\n');
+        octets.extend_from_slice(message);
+        let unfinished = held.join("tmp").join(number.to_string());
+        fs::write(&unfinished, octets)?;
+        fs::rename(unfinished, held.join(format!("{number}.{due}")))
+    }
+
+    /// Delivers the messages whose moment is `now` or earlier, in seconds since 1970.
+    ///
+    /// # Errors
+    /// Those of the file system. What has not been delivered waits for the next call.
+    pub fn release(&self, now: u64) -> io::Result<()> {
+        let entries = match fs::read_dir(self.folder.join(HELD)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        for entry in entries {
+            let path = entry?.path();
+            let due = path.extension().and_then(|due| due.to_str()?.parse::<u64>().ok());
+            if due.is_none_or(|due| due > now) {
+                continue;
+            }
+            let octets = fs::read(&path)?;
+            let end = octets.windows(2).position(|two| two == b"\n\n");
+            let (recipients, message) = octets.split_at(end.map_or(0, |at| at + 2));
+            let recipients = String::from_utf8_lossy(recipients);
+            self.deliver(recipients.lines().filter(|line| !line.is_empty()), message)?;
+            fs::remove_file(path)?;
+        }
+        Ok(())
+    }
+
+    fn next(&self) -> u64 {
+        self.last.fetch_add(1, Ordering::Relaxed) + 1
     }
 }
 

@@ -41,3 +41,21 @@ fn each_recipient_has_a_maildir_and_none_of_them_is_outside_the_folder() {
     assert_eq!(names[5], "x".repeat(255));
     fs::remove_dir_all(&folder).unwrap();
 }
+
+#[test]
+fn a_message_that_is_held_comes_at_its_time_also_after_a_restart() {
+    let folder = folder("held");
+    let mailbox = Mailbox::new(&folder).unwrap();
+    mailbox.hold(1_000, ["<a@example.test>", "<b@example.test>"], b"one\n\ntwo").unwrap();
+    mailbox.release(999).unwrap();
+    assert!(!folder.join("a@example.test").exists());
+    let mailbox = Mailbox::new(&folder).unwrap();
+    mailbox.deliver(["<a@example.test>"], b"at once").unwrap();
+    mailbox.release(1_000).unwrap();
+    mailbox.release(1_001).unwrap();
+    for name in ["a@example.test/new/3.eml", "b@example.test/new/3.eml"] {
+        assert_eq!(fs::read(folder.join(name)).unwrap(), b"one\n\ntwo");
+    }
+    assert_eq!(fs::read_dir(folder.join("a@example.test/new")).unwrap().count(), 2);
+    fs::remove_dir_all(&folder).unwrap();
+}
