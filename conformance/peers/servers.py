@@ -376,6 +376,7 @@ class Haraka(Server):
     """Haraka, from npm."""
 
     name = "haraka"
+    title = "Haraka"
     version = "3.3.4"
 
     def start(self):

@@ -18,7 +18,8 @@ function refused(responseCode, text) {
 }
 
 function mailbox(address) {
-  const [, name, domain] = /^(.*?)(?:@([^@]*))?$/.exec(address.toLowerCase());
+  // RFC 5321 §4.1.2: "user1" in quotes is user1.
+  const [, name, domain] = /^"?(.*?)"?(?:@([^@]*))?$/.exec(address.toLowerCase());
   // RFC 5321 §4.5.1: the postmaster needs no domain.
   const ours = domain === DOMAIN || (domain === undefined && name === "postmaster");
   return ours && USERS.includes(name) ? name : null;

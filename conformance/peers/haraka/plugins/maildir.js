@@ -6,11 +6,18 @@ const USERS = ["user1", "user2", "user.three", "postmaster"];
 const DOMAIN = "example.test";
 
 function mailbox(address) {
-  const [name, host] = [address.user.toLowerCase(), address.host?.toLowerCase()];
+  // RFC 5321 §4.1.2: "user1" in quotes is user1.
+  const name = address.user.toLowerCase().replace(/^"(.*)"$/, "$1");
+  const host = address.host?.toLowerCase();
   // RFC 5321 §4.5.1: the postmaster needs no domain.
   const ours = host === DOMAIN || (!host && name === "postmaster");
   return ours && USERS.includes(name) ? name : null;
 }
+
+// It would be that of the machine, which reports would show.
+exports.hook_lookup_rdns = function (next) {
+  next(OK, "tester.client.example");
+};
 
 exports.hook_rcpt = function (next, connection, [address]) {
   if (mailbox(address)) return next(OK);
