@@ -88,6 +88,17 @@ impl Verdict {
 /// How a case ends: well, or with a verdict that says otherwise.
 pub type Outcome = Result<(), Verdict>;
 
+/// The graver of two outcomes, or the first: a shortcoming hides no breach that is seen after it.
+///
+/// # Errors
+/// Either.
+pub fn graver(first: Outcome, second: Outcome) -> Outcome {
+    match (&first, &second) {
+        (Ok(()), _) | (Err(Verdict::Warn(_)), Err(Verdict::Fail(_))) => second,
+        _ => first,
+    }
+}
+
 /// A failure that no single line of the dialogue shows.
 pub fn fail(what: impl Into<String>) -> Verdict {
     Verdict::Fail(Finding { what: what.into(), place: None })

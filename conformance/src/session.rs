@@ -334,6 +334,16 @@ impl Answer {
         if self.is(pattern) { Ok(()) } else { Err(Verdict::Warn(self.expected(pattern))) }
     }
 
+    /// The server must refuse for good, and should do so by one of `pattern`: to a client one 5yz
+    /// is like another.
+    ///
+    /// # Errors
+    /// [`Verdict::Fail`] without a refusal, [`Verdict::Warn`] with another code.
+    pub fn refused(&self, pattern: &str) -> Outcome {
+        self.must("5yz")?;
+        self.should(pattern)
+    }
+
     /// The way to what is judged leads through one of `pattern`.
     ///
     /// # Errors

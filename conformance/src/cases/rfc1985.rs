@@ -17,7 +17,8 @@ fn etrn_01(t: &Tester<'_>) -> Outcome {
 /// ETRN-02. ETRN without a node, or with two, is refused.
 fn etrn_02(t: &Tester<'_>) -> Outcome {
     t.offers("ETRN")?.0.ask("ETRN").must("50z|53z|55z")?;
-    t.offers("ETRN")?.0.ask("ETRN example.test other.test").must("45z|50z|53z|55z")
+    // No sentence says that a server must see the second name.
+    t.offers("ETRN")?.0.ask("ETRN example.test other.test").should("45z|50z|53z|55z")
 }
 
 /// ETRN-03. ETRN inside a transaction leaves it as it was.

@@ -84,7 +84,9 @@ impl Session<'_> {
     fn challenge(&mut self, challenge: &[u8]) -> Result<Vec<u8>, Stop> {
         self.say(334, "", STANDARD.encode(challenge));
         let Some((line, long)) = self.line() else { return Err(Stop::Answered(Flow::Close)) };
-        if line.len() > 1000 && self.has(F::AuthLongCloses) {
+        let most = if self.has(F::AuthLongestCloses) { 2000 } else { 1000 };
+        let closes = self.has(F::AuthLongCloses) || self.has(F::AuthLongestCloses);
+        if line.len() > most && closes {
             return Err(Stop::Answered(Flow::Close));
         }
         if long || line.len() > MOST_RESPONSE {

@@ -23,6 +23,9 @@ impl Session<'_> {
         if refused || wrong_port {
             return self.say(500, "5.5.1", "unknown command");
         }
+        if self.hello.is_some() && self.has(F::EhloOnce) {
+            return self.say(503, "5.5.1", "you said so");
+        }
         if argument.contains(&b'_') && self.has(F::UnderscoreCloses) {
             return Flow::Close;
         }
@@ -30,7 +33,8 @@ impl Session<'_> {
             || (argument.starts_with(b"[IPv6") && self.has(F::RefusesIpv6Literal));
         let nameless = argument.is_empty()
             && self.has(if verb == b"HELO" { F::HeloWithoutName } else { F::EhloWithoutName });
-        let any = self.has(F::ReceivedInjection) && !argument.is_empty();
+        let bracket = argument.starts_with(b"(") && self.has(F::ReceivedUnclosed);
+        let any = bracket || (self.has(F::ReceivedInjection) && !argument.is_empty());
         let eight_bit = argument.iter().any(|b| *b >= 0x80);
         let good = !refused && !eight_bit && is_domain(self.server, argument);
         if !good && !nameless && !any {

@@ -319,6 +319,7 @@ impl<'s> Session<'s> {
 
     /// Replies.
     pub(super) fn reply(&mut self, code: u16, status: &str, lines: &[Vec<u8>]) -> Flow {
+        let code = if code == 503 && self.has(F::OutOfOrder502) { 502 } else { code };
         if (500..505).contains(&code) {
             self.errors += 1;
         }

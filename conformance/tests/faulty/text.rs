@@ -22,6 +22,7 @@ enum End {
 fn ends(session: &Session<'_>) -> Vec<Vec<u8>> {
     let one: &[(F, &[u8])] = &[
         (F::LfDotLf, b"\n.\n"),
+        (F::LfDotLfFlushes, b"\n.\n"),
         (F::LfDotCrlf, b"\n.\r\n"),
         (F::CrlfDotLf, b"\r\n.\n"),
         (F::CrDotCr, b"\r.\r"),
@@ -142,6 +143,9 @@ impl Session<'_> {
                     rest.remove(0);
                 }
                 self.stream.unread = rest;
+                if self.has(F::LfDotLfFlushes) {
+                    self.stream.unread.clear();
+                }
                 let line_end = end.iter().position(|&b| b == b'.').unwrap_or(0);
                 raw.truncate(at + line_end);
                 *text = raw.split_off(front.len().min(raw.len()));
