@@ -80,6 +80,7 @@ class MtaSubmission(Mta):
     """`smtp-mta` as the server of people who log in, by STARTTLS or inside TLS."""
 
     name = "smtp-mta-submission"
+    in_garden = False
     profiles = ["submission"]
     credentials = True
     sign_in = True
@@ -91,6 +92,7 @@ class MtaLmtp(Mta):
     """`smtp-mta` behind another server, which hands it mail by LMTP."""
 
     name = "smtp-mta-lmtp"
+    in_garden = False
     profiles = ["lmtp"]
     listeners = ['role = "lmtp"']
 
@@ -102,6 +104,7 @@ class Example(Ours):
     as_received = True
     example = None
     in_matrix = False
+    in_garden = False
 
     def __init__(self, binaries, target, adapter):
         self.name = f"{adapter}-{self.example}"

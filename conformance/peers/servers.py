@@ -39,6 +39,8 @@ class Server:
     # Its name in the matrix, if it is written otherwise, and whether it has a column there.
     title = None
     in_matrix = True
+    # Whether it is asked in the garden if nobody says who is.
+    in_garden = True
     version = ""
     # Its file of expectations, if it shares that of another.
     expected = None
@@ -176,6 +178,8 @@ class Server:
         lines.append(f"recipients = [{recipients}]")
         lines.append('tls_name = "mx.example.test"')
         lines.append(f'software = "{self.title or self.name} {self.version}"')
+        if self.profiles == ["lmtp"]:
+            lines.append(f'lmtp = "127.0.0.1:{self.ports["address"]}"')
         if self.sign_in:
             lines += ["sign_in = true", f'submission = "127.0.0.1:{self.ports["address"]}"']
         if self.failing:

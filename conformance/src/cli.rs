@@ -1,5 +1,6 @@
 //! The arguments of the command line.
 
+use crate::garden_command::Garden;
 use crate::packaging::Packaging;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::PossibleValue};
 use smtp_conformance::{
@@ -55,6 +56,8 @@ pub(crate) enum Command {
     },
     /// Put reports side by side, as one HTML page
     Matrix(Matrix),
+    /// Say the same to many servers, and show who answers alone
+    Garden(Box<Garden>),
     /// For those who make a package
     #[command(flatten)]
     Packaging(Packaging),
@@ -366,7 +369,7 @@ pub(crate) struct Probe {
     pub(crate) timeout: Duration,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let number: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     let time = Duration::try_from_secs_f64(number).map_err(|error| error.to_string())?;
     if time.is_zero() { Err("more than 0, please".to_owned()) } else { Ok(time) }
@@ -413,7 +416,11 @@ mod tests {
 
     #[test]
     fn every_flag_stands_in_the_manual() {
-        let manual = include_str!("../../docs/manual/conformance.md");
+        let manual = [
+            include_str!("../../docs/manual/conformance.md"),
+            include_str!("../../docs/manual/garden.md"),
+        ]
+        .concat();
         for command in Arguments::command().get_subcommands() {
             for flag in command.get_arguments().filter_map(clap::Arg::get_long) {
                 assert!(

@@ -15,6 +15,7 @@ pub mod diff;
 pub mod dns;
 pub mod expect;
 pub mod explain;
+pub mod garden;
 pub mod mailbox;
 pub mod matrix;
 pub mod outcome;

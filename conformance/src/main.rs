@@ -5,6 +5,7 @@
 mod cli;
 mod client_told;
 mod command_line;
+mod garden_command;
 mod packaging;
 mod preflight;
 mod told;
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         Command::Packaging(asked) => {
             asked.run(Arguments::command()).map(|()| 0).map_err(Stop::from)
         }
+        Command::Garden(garden) => garden_command::run(&garden),
     };
     match ended {
         Ok(code) => ExitCode::from(code),
@@ -176,7 +178,7 @@ fn judge(arguments: &Server) -> Result<u8, Stop> {
     let server = described.address.clone().ok_or(Refused::Nowhere)?;
     let own = arguments.told.i_run_this_server;
     let target = described.resolve(selection.profile, arguments.timeout, own)?;
-    let mut greeted = preflight::greet(&target, &selection, arguments.timeout)?;
+    let mut greeted = preflight::greet(&target, selection.profile.port(), arguments.timeout)?;
     let mut cooperation = described.cooperation;
     if greeted.wants_auth && !cooperation.sign_in {
         cooperation.sign_in = cooperation.credentials.is_some();

@@ -5,7 +5,6 @@ use crate::Stop;
 use smtp_conformance::{
     mailbox,
     outcome::Verdict,
-    select::Selection,
     session::{Heard, Session},
     tester::{Run, Tester},
     transcript::Transcript,
@@ -27,12 +26,7 @@ const FIRST_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Opens a first session, to find out whether there is a server, and how slow it is: on a machine
 /// without DNS the first MAIL may take long.
-pub(crate) fn greet(
-    target: &TcpTarget,
-    selection: &Selection,
-    patience: Duration,
-) -> Result<Greeted, Stop> {
-    let port = selection.profile.port();
+pub(crate) fn greet(target: &TcpTarget, port: Port, patience: Duration) -> Result<Greeted, Stop> {
     let wire =
         target.connect(port).map_err(|e| Stop(format!("cannot connect to {port:?}: {e}")))?;
     let first_patience = patience.max(FIRST_PATIENCE);
