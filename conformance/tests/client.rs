@@ -6,7 +6,7 @@
 
 mod sender;
 
-use sender::{Faulty, fault::Fault};
+use sender::{Faulty, fault::Fault, habit::Habit};
 use smtp_conformance::{
     case::Report,
     client::{self, Case, cases, identity::Identity, trial::Run},
@@ -15,6 +15,7 @@ use smtp_conformance::{
 };
 use std::{
     collections::BTreeSet,
+    fs,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -98,6 +99,36 @@ fn every_row_has_a_case_or_a_reason_and_every_case_a_fault() {
     assert_eq!(seen, cases);
 }
 
+/// The part of `faults.md` that is about clients.
+fn section() -> String {
+    let mut text = String::from(
+        "## Clients\n\n\
+         <!-- Written by `UPDATE_DOCS=1 cargo test -p smtp-conformance --test client`. -->\n\n\
+         The other half is judged by a client that does one thing wrong at a time \
+         ([`tests/sender`](tests/sender)): each fault is seen by its row and by no other. A client \
+         without a fault passes all rows, and so do clients with habits that few have.\n\n",
+    );
+    let (faults, rows) = (Fault::ALL.len(), cases::all().len());
+    text += &format!("{faults} faults, all of them seen; {rows} cases, all of them proven.\n\n");
+    text += "| Fault | The client | Row |\n|---|---|---|\n";
+    for (fault, id) in Fault::ALL {
+        text += &format!("| {fault:?} | {} | {id} |\n", fault.sentence());
+    }
+    text
+}
+
+#[test]
+fn faults_md_names_the_faults_of_clients() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/faults.md");
+    let whole = fs::read_to_string(file).expect("faults.md can be read");
+    let (servers, clients) = whole.split_at(whole.find("## Clients\n").unwrap_or(whole.len()));
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(file, format!("{servers}{}", section())).expect("faults.md can be written");
+    } else {
+        assert!(clients == section(), "faults.md is old: UPDATE_DOCS=1 writes it");
+    }
+}
+
 #[test]
 fn a_client_without_fault_passes_every_row() {
     let tasks: Vec<Task> = cases::all().into_iter().map(|case| (None, case)).collect();
@@ -105,6 +136,32 @@ fn a_client_without_fault_passes_every_row() {
     let reports = judge(&tasks, passes);
     let wrong = reports.iter().filter(|report| report.verdict != Verdict::Pass);
     let wrong: String = wrong.map(|report| told(None, report)).collect();
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn what_few_clients_do_and_all_may_is_not_held_against_them() {
+    let mut wrong = String::new();
+    for habit in Habit::ALL {
+        let run = |tasks: &[Task], threads, patience| {
+            judge_all(tasks, threads, |_| Faulty::unusual(habit, Duration::from_millis(patience)))
+        };
+        let tasks: Vec<Task> = cases::all().into_iter().map(|case| (None, case)).collect();
+        let reports = run(&tasks, 48, 2500);
+        for (task, report) in tasks.iter().zip(reports) {
+            // Who sends no chunks is not judged by them.
+            let fine = |report: &Report| match report.verdict {
+                Verdict::Pass => true,
+                Verdict::NotApplicable(_) => habit == Habit::OneByOne,
+                _ => false,
+            };
+            if !fine(&report) {
+                let again = run(&[*task], 1, 8000);
+                let again = again.iter().filter(|report| !fine(report));
+                again.for_each(|report| wrong += &format!("{habit:?} {}", told(None, report)));
+            }
+        }
+    }
     assert!(wrong.is_empty(), "{wrong}");
 }
 

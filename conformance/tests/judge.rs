@@ -17,6 +17,7 @@ mod unproven;
 
 use faulty::{
     fault::Fault,
+    habit::Habit,
     server::{Faulty, Setting},
 };
 use matrix::{Mark, Matrix};
@@ -51,10 +52,17 @@ struct How {
     strict: bool,
     /// The transport.
     kind: Kind,
+    /// What the server does that few others do.
+    habit: Option<Habit>,
 }
 
-const QUICK: How =
-    How { patience: Duration::from_millis(1500), threads: 64, strict: true, kind: Kind::Plain };
+const QUICK: How = How {
+    patience: Duration::from_millis(1500),
+    threads: 64,
+    strict: true,
+    kind: Kind::Plain,
+    habit: None,
+};
 /// For what did not come as expected: the machine may have been busy.
 const PATIENT: How = How { patience: Duration::from_secs(5), threads: 8, ..QUICK };
 
@@ -67,7 +75,7 @@ fn judge((fault, case): Task, how: How) -> Report {
     let seed = NEXT.fetch_add(1, Ordering::Relaxed);
     let run = format!("judge-{}", std::process::id());
     let root = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(run).join(seed.to_string());
-    let setting = Setting::of(case.id);
+    let setting = Setting { habit: how.habit, ..Setting::of(case.id) };
     let server = Faulty::new(fault, root.clone(), setting);
     let run = Run {
         cooperation: server.cooperation(),
@@ -119,6 +127,16 @@ fn without_fault(how: How) -> Vec<Report> {
     reports
 }
 
+/// What a case came to, with its dialogues.
+fn told(habit: Option<Habit>, report: &Report) -> String {
+    let (verdict, why) = (report.verdict.name(), report.verdict.reason());
+    let mut text = format!("{habit:?} {}: {verdict}: {why}\n", report.id);
+    for line in report.sessions.iter().flatten() {
+        text.push_str(&format!("    {line}\n"));
+    }
+    text
+}
+
 #[test]
 fn a_server_without_fault_passes_by_custom_and_by_the_letter() {
     for strict in [false, true] {
@@ -133,15 +151,29 @@ fn a_server_without_fault_passes_by_custom_and_by_the_letter() {
                 _ => false,
             };
             if !fine {
-                let (verdict, why) = (report.verdict.name(), report.verdict.reason());
-                wrong.push_str(&format!("{}: {verdict}: {why}\n", report.id));
-                for line in report.sessions.iter().flatten() {
-                    wrong.push_str(&format!("    {line}\n"));
-                }
+                wrong.push_str(&told(None, &report));
             }
         }
         assert!(wrong.is_empty(), "strict: {strict}\n{wrong}");
     }
+}
+
+#[test]
+fn what_few_servers_do_and_all_may_is_not_held_against_them() {
+    let mut wrong = String::new();
+    for habit in Habit::ALL {
+        for report in without_fault(How { habit: Some(habit), strict: false, ..QUICK }) {
+            let fine = match report.verdict {
+                Verdict::Pass | Verdict::NotApplicable(_) => true,
+                Verdict::NotTested(_) => habit == Habit::Bare,
+                _ => false,
+            };
+            if !fine {
+                wrong.push_str(&told(Some(habit), &report));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
 }
 
 #[test]

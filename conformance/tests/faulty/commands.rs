@@ -3,6 +3,7 @@
 use super::{
     address::is_domain,
     fault::Fault as F,
+    habit::Habit,
     server::{MAILMAX, NAME, RCPTMAX, SIZE, USER},
     session::{Flow, Hello, Session},
 };
@@ -59,6 +60,9 @@ impl Session<'_> {
     }
 
     fn extensions(&self) -> Vec<String> {
+        if self.is(Habit::Bare) {
+            return vec!["8BITMIME".into()];
+        }
         let secure = self.stream.is_secure();
         let mut lines = Vec::new();
         let mut list = |line: &str, unless: bool| {
@@ -115,6 +119,12 @@ impl Session<'_> {
                 if ["8BITMIME", "PIPELINING", "CHUNKING", "STARTTLS"].contains(&line.as_str()) {
                     line.push_str(" YES");
                 }
+            }
+        }
+        if self.is(Habit::SmallLetters) {
+            for line in &mut lines {
+                let keyword = line.find(' ').unwrap_or(line.len());
+                line[..keyword].make_ascii_lowercase();
             }
         }
         lines

@@ -42,7 +42,8 @@ impl Session<'_> {
 
     fn line_header(&mut self) -> bool {
         while find(&self.stream.unread, b"\r\n").is_none() {
-            if self.stream.unread.len() >= MOST_LINE || !self.stream.fill() {
+            let long = self.stream.unread.len() >= MOST_LINE && !self.has(F::ProxyAnyLength);
+            if long || !self.stream.fill() {
                 return false;
             }
         }

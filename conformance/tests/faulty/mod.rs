@@ -11,6 +11,7 @@ mod deliver;
 mod envelope;
 pub(crate) mod fault;
 mod front_end;
+pub(crate) mod habit;
 mod next_hop;
 mod parameters;
 mod pipe;

@@ -3,6 +3,7 @@
 use super::{
     envelope::{Envelope, Recipient, Refusal, SYNTAX, UNKNOWN, split},
     fault::Fault as F,
+    habit::Habit,
     session::Session,
 };
 use smtp_conformance::wire::Port;
@@ -11,6 +12,12 @@ impl Session<'_> {
     pub(super) fn mail_parameter(&self, to: &mut Envelope, word: &[u8]) -> Result<(), Refusal> {
         let (key, value) = split(word);
         match (&key[..], value) {
+            (b"BODY", Some(value))
+                if self.is(Habit::Bare) && !value.eq_ignore_ascii_case(b"BINARYMIME") =>
+            {
+                self.body(to, value)
+            }
+            _ if self.is(Habit::Bare) => Err(UNKNOWN),
             (b"SIZE", value) => self.size(to, value.unwrap_or_default()),
             (b"BODY", Some(value)) if !self.has(F::BodyRefused) => self.body(to, value),
             (b"BODY", None) if self.has(F::BodyAnything) => Ok(()),
@@ -154,6 +161,7 @@ impl Session<'_> {
     pub(super) fn rcpt_parameter(&self, to: &mut Recipient, word: &[u8]) -> Result<(), Refusal> {
         let (key, value) = split(word);
         match (&key[..], value) {
+            _ if self.is(Habit::Bare) => Err(UNKNOWN),
             (b"NOTIFY", Some(value)) if !self.has(F::NotifyRefused) => {
                 let text = String::from_utf8_lossy(value).to_uppercase();
                 to.notify = text.split(',').map(str::to_owned).collect();

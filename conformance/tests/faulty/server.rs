@@ -2,6 +2,7 @@
 
 use super::{
     fault::Fault,
+    habit::Habit,
     pipe::{ClientEnd, connection},
     session::Session,
     stream::Stream,
@@ -61,6 +62,8 @@ pub(crate) struct Setting {
     pub trusted: bool,
     /// It writes a log.
     pub logs: bool,
+    /// What it does that few others do.
+    pub habit: Option<Habit>,
 }
 
 impl Setting {
@@ -80,6 +83,7 @@ impl Setting {
             },
             trusted: id == "XCL-02",
             logs: id == "SEC-INJ-05",
+            habit: None,
         }
     }
 }
@@ -92,6 +96,8 @@ pub(crate) struct Server {
     pub setting: Setting,
     /// How often it was stopped and started again.
     restarts: AtomicU64,
+    /// How many sessions there are.
+    sessions: AtomicU64,
     /// How it does TLS.
     pub tls: Arc<ServerConfig>,
     /// For the server that serves one at a time.
@@ -132,6 +138,11 @@ impl Server {
         drop(log.and_then(|mut log| log.write_all(&[&line[..], b"\n"].concat())));
     }
 
+    /// How many sessions there are.
+    pub(crate) fn sessions(&self) -> u64 {
+        self.sessions.load(Ordering::Relaxed)
+    }
+
     /// Where its mailboxes are.
     pub(crate) fn root(&self) -> &Path {
         &self.root
@@ -162,6 +173,7 @@ impl Faulty {
             root,
             setting,
             restarts: AtomicU64::new(0),
+            sessions: AtomicU64::new(0),
             tls,
             serial: Mutex::default(),
             ids: AtomicU64::new(1),
@@ -209,14 +221,16 @@ impl Target for Faulty {
             let one_at_a_time = server.has(Fault::ServesOneAtATime);
             let _turn =
                 one_at_a_time.then(|| server.serial.lock().unwrap_or_else(PoisonError::into_inner));
+            server.sessions.fetch_add(1, Ordering::Relaxed);
             let idle = 8 * server.setting.minute;
             Session::new(&server, Stream::new(own, idle), port).run();
+            server.sessions.fetch_sub(1, Ordering::Relaxed);
         })?;
         Ok(Box::new(ClientEnd::new(client)))
     }
 
-    fn has(&self, _: Port) -> bool {
-        true
+    fn has(&self, port: Port) -> bool {
+        port == Port::Main || self.0.setting.habit != Some(Habit::Bare)
     }
 
     fn restart(&self) -> Option<io::Result<()>> {

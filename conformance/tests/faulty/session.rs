@@ -3,6 +3,7 @@
 use super::{
     envelope::Envelope,
     fault::Fault as F,
+    habit::Habit,
     server::{NAME, Server},
     stream::Stream,
 };
@@ -68,6 +69,9 @@ impl<'s> Session<'s> {
         stream.trickles = server.has(F::TrickleForEver);
         stream.no_renegotiation_info = server.has(F::NoSecureRenegotiation);
         stream.old_tls = server.has(F::OldTls);
+        if server.setting.habit == Some(Habit::Slow) {
+            stream.late = Duration::from_millis(250);
+        }
         if server.has(F::IdleTwoMinutes) {
             stream.idle = 2 * server.setting.minute;
         }
@@ -121,8 +125,13 @@ impl<'s> Session<'s> {
             }
             self.stream.timed_out = false;
         }
-        self.greet();
-        while self.next() == Flow::On {}
+        let crowded = self.is(Habit::FourSessions) && self.server.sessions() > 4;
+        if crowded {
+            self.say(421, "4.3.2", "enough for now");
+        } else {
+            self.greet();
+        }
+        while !crowded && self.next() == Flow::On {}
         if self.stream.timed_out {
             self.say(421, "4.4.2", "idle for too long");
         } else if self.stream.flooded && !self.has(F::BufferUnbounded) {
@@ -167,7 +176,7 @@ impl<'s> Session<'s> {
         }
         self.server.log(&line);
         let flow = self.command_line(&line, long);
-        if flow == Flow::On && self.errors >= MOST_ERRORS && !self.has(F::ErrorsUnlimited) {
+        if flow == Flow::On && self.errors >= self.most_errors(MOST_ERRORS) {
             self.say(421, "4.7.0", "too many errors");
             return Flow::Close;
         }
@@ -256,6 +265,9 @@ impl<'s> Session<'s> {
         if early && self.hello.is_none() && self.has(F::NothingBeforeEhlo) {
             return self.say(503, "5.5.1", "EHLO first");
         }
+        if self.lacks(verb) {
+            return self.say(502, "5.5.1", "not implemented");
+        }
         match verb {
             b"EHLO" | b"HELO" | b"LHLO" => self.hello(verb, argument),
             b"MAIL" => self.mail(argument),
@@ -314,7 +326,8 @@ impl<'s> Session<'s> {
 
     /// Replies with one line.
     pub(super) fn say(&mut self, code: u16, status: &str, text: impl AsRef<[u8]>) -> Flow {
-        self.reply(code, status, &[text.as_ref().to_vec()])
+        let (code, lines) = self.habitual(code, status, text.as_ref());
+        self.reply(code, status, &lines)
     }
 
     /// Replies.
@@ -345,7 +358,7 @@ impl<'s> Session<'s> {
     }
 
     fn status(&self, code: u16, status: &str) -> String {
-        if status.is_empty() || self.has(F::EnhancedMissing) {
+        if status.is_empty() || self.has(F::EnhancedMissing) || self.is(Habit::Bare) {
             return String::new();
         }
         if self.has(F::EnhancedSometimes) && status == "2.0.0" {

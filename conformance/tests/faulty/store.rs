@@ -4,6 +4,7 @@ use super::{
     deliver::header_lines,
     envelope::{Envelope, Recipient},
     fault::Fault as F,
+    habit::Habit,
     server::{NAME, Server},
     session::Session,
     stream::find,
@@ -62,7 +63,11 @@ impl Session<'_> {
                 trace.extend([b"X-Envelope: ", &value[..], b"\r\n"].concat());
             }
         }
-        let received = self.received(mail);
+        let mut received = self.received(mail);
+        if self.is(Habit::OddTrace) {
+            trace.get_mut(..12).map(<[u8]>::make_ascii_uppercase);
+            received = odd(&received);
+        }
         if self.has(F::ReceivedBelow) {
             let end = find(text, b"\r\n\r\n").map_or(0, |at| at + 2);
             return [&trace, &text[..end], &received, &text[end..]].concat();
@@ -216,6 +221,25 @@ fn now() -> (&'static str, u64, &'static str, u64, String) {
 pub(super) fn date() -> String {
     let (weekday, day, month, year, time) = now();
     format!("{weekday}, {day} {month} {year} {time} +0000")
+}
+
+/// A trace field with its clauses in capitals, comments between them, folds where the grammar has
+/// white space, and a date without its weekday.
+fn odd(received: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(received);
+    let (clauses, date) = text.trim_end().rsplit_once(";\r\n\t").unwrap_or((&text, ""));
+    let date = date.split_once(", ").map_or(date, |(_, date)| date);
+    let mut odd = clauses.replace("Received: from ", "RECEIVED:\r\n\tFROM ");
+    for (clause, other) in [
+        ("by", "(a (nested \\) one) \"comment\")\r\n BY"),
+        ("with", "VIA TCP\r\n WITH"),
+        ("id", "(TLS; by chance) ID"),
+        ("for", "(by now)\r\n FOR"),
+    ] {
+        odd = odd.replace(&format!("\t{clause} "), &format!("\t{other} "));
+        odd = odd.replace(&format!(" {clause} "), &format!(" {other} "));
+    }
+    format!("{odd} (in the end) ;\r\n {date} (UTC)\r\n").into_bytes()
 }
 
 fn old_date() -> String {

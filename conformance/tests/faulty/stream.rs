@@ -5,6 +5,7 @@ use rustls::{HandshakeKind, ServerConfig, ServerConnection};
 use std::{
     io::{Read, Write},
     sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -32,6 +33,8 @@ pub(crate) struct Stream {
     /// Whether any octet is enough to make it wait as long again.
     pub trickles: bool,
     deadline: Instant,
+    /// How late it says what it says.
+    pub late: Duration,
     /// Leaves `renegotiation_info` out of its ServerHello.
     pub no_renegotiation_info: bool,
     /// Agrees on versions below TLS 1.2.
@@ -53,6 +56,7 @@ impl Stream {
             idle,
             trickles: false,
             deadline: Instant::now() + idle,
+            late: Duration::ZERO,
             no_renegotiation_info: false,
             old_tls: false,
         }
@@ -88,6 +92,8 @@ impl Stream {
         if octets.is_empty() {
             return;
         }
+        thread::sleep(self.late);
+        self.deadline += self.late;
         match &mut self.tls {
             None => drop(self.end.write(&octets)),
             Some(tls) => {
@@ -197,9 +203,15 @@ impl Stream {
                 hide_renegotiation_info(&mut tls, &mut self.end);
             }
             push(&mut tls, &mut self.end);
-            let Some(octets) = self.end.read(self.patience()) else { return false };
+            let Some(mut octets) = self.end.read(self.patience()) else { return false };
             if octets.is_empty() {
                 return false;
+            }
+            while self.old_tls && octets.len() < 11 {
+                match self.end.read(self.patience()) {
+                    Some(more) if !more.is_empty() => octets.extend(more),
+                    _ => return false,
+                }
             }
             // The version in a ClientHello, behind the headers of the record and the message.
             if self.old_tls && octets.get(9..11).is_some_and(|version| version[1] < 3) {

@@ -42,11 +42,18 @@ fn file() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("faults.md")
 }
 
+/// What is committed, in its two parts: on servers, and on clients.
+fn parts() -> (String, String) {
+    let mut servers = fs::read_to_string(file()).unwrap_or_default();
+    let clients = servers.split_off(servers.find("## Clients\n").unwrap_or(servers.len()));
+    (servers, clients)
+}
+
 impl Matrix {
     /// What is committed; empty if nothing is.
     pub(crate) fn read() -> Self {
         let mut matrix = Self::default();
-        for line in fs::read_to_string(file()).unwrap_or_default().lines() {
+        for line in parts().0.lines() {
             let cells: Vec<_> = line.split(" | ").collect();
             let [name, _, failed, warned] = cells[..] else { continue };
             let name = name.trim_start_matches("| ");
@@ -92,8 +99,8 @@ impl Matrix {
              <!-- Written by `UPDATE_DOCS=1 cargo test -p smtp-conformance --test judge`. -->\n\n\
              A server built for it ([`tests/faulty`](tests/faulty)) does one thing wrong at a time. \
              The faults are behaviours of a server, written before the cases were looked at, but \
-             for those marked \\*, which were made for a case. A server without a fault passes; \
-             grades are those of the profile `strict`.\n\n",
+             for those marked \\*, which were made for a case. A server without a fault passes, \
+             whatever habits it has that few others have; grades are those of the profile `strict`.\n\n",
         );
         let pairs: usize = self.rows.values().map(BTreeMap::len).sum();
         let unproven = unproven::UNPROVEN.len();
@@ -137,18 +144,21 @@ impl Matrix {
         for (fault, why) in unproven::UNSEEN {
             let _ = writeln!(text, "- {fault:?}: {why}");
         }
+        text.push('\n');
         text
     }
 
-    /// Writes `faults.md`.
+    /// Writes the part of `faults.md` that is about servers; behind it is that about clients.
     pub(crate) fn write(&self, cases: &[Case]) {
-        fs::write(file(), self.text(cases)).expect("faults.md can be written");
+        let (_, clients) = parts();
+        let text = self.text(cases) + &clients;
+        fs::write(file(), text).expect("faults.md can be written");
     }
 
     /// What is committed is what would be written.
     pub(crate) fn compare(&self, cases: &[Case]) {
-        let committed = fs::read_to_string(file()).expect("faults.md can be read");
-        assert!(committed == self.text(cases), "faults.md is old: UPDATE_DOCS=1 writes it");
+        let (servers, _) = parts();
+        assert!(servers == self.text(cases), "faults.md is old: UPDATE_DOCS=1 writes it");
     }
 
     /// Each case sees a fault and each fault is seen, or it is said why not.

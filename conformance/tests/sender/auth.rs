@@ -2,6 +2,7 @@
 
 use super::{
     fault::Fault,
+    habit::Habit,
     reader::{Connection, Reply},
     session::Failure,
 };
@@ -50,10 +51,11 @@ fn refused(connection: &Connection, reply: &Reply) -> Failure {
 /// Signs in by the best of the `mechanisms`.
 pub(crate) fn sign_in(connection: &mut Connection, mechanisms: &str) -> Result<(), Failure> {
     let offered = |name| mechanisms.split(' ').any(|one| one == name);
-    if offered("SCRAM-SHA-256") {
+    let by_login = connection.habit == Some(Habit::Login) && offered("LOGIN");
+    if offered("SCRAM-SHA-256") && !by_login {
         return scram(connection);
     }
-    let reply = if offered("PLAIN") {
+    let reply = if offered("PLAIN") && !by_login {
         ask(connection, &format!("AUTH PLAIN {}", encode(format!("\0{USER}\0{PASSWORD}"))))?
     } else if offered("LOGIN") {
         let first = ask(connection, "AUTH LOGIN")?;

@@ -10,6 +10,11 @@ macro_rules! faults {
         impl Fault {
             /// All of them, with the row that sees each.
             pub(crate) const ALL: &[(Self, &str)] = &[$((Self::$name, $id),)*];
+
+            /// What the client does, in a sentence.
+            pub(crate) fn sentence(self) -> &'static str {
+                match self { $(Self::$name => concat!($($text),*).trim_ascii(),)* }
+            }
         }
     };
 }

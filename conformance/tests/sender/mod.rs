@@ -2,12 +2,14 @@
 
 mod auth;
 pub(crate) mod fault;
+pub(crate) mod habit;
 mod names;
 mod reader;
 mod session;
 mod tls;
 
 use fault::Fault;
+use habit::Habit;
 use reader::Connection;
 use session::{Failure, Job, Left, Session};
 use smtp_conformance::{
@@ -33,6 +35,7 @@ pub(crate) struct Faulty {
     fault: Option<Fault>,
     manners: Manners,
     turn: AtomicUsize,
+    habit: Option<Habit>,
 }
 
 impl Faulty {
@@ -43,7 +46,12 @@ impl Faulty {
             patience,
             ..Manners::default()
         };
-        Self { fault, manners, turn: AtomicUsize::new(0) }
+        Self { fault, manners, turn: AtomicUsize::new(0), habit: None }
+    }
+
+    /// One without a fault that does what few others do.
+    pub(crate) fn unusual(habit: Habit, patience: Duration) -> Self {
+        Self { habit: Some(habit), ..Self::new(None, patience) }
     }
 
     /// One that takes a message and sends it later, or so it says.
@@ -80,6 +88,7 @@ impl Sender for Faulty {
         };
         let sending = Sending {
             fault: self.fault,
+            habit: self.habit,
             job,
             server: order.server,
             dns: order.dns,
@@ -127,6 +136,7 @@ impl Running for Thread {
 
 struct Sending {
     fault: Option<Fault>,
+    habit: Option<Habit>,
     job: Job,
     server: SocketAddr,
     dns: Option<SocketAddr>,
@@ -194,7 +204,7 @@ impl Sending {
         let stream = TcpStream::connect_timeout(&host, Duration::from_secs(2)).ok()?;
         let wire = TcpWire::new(stream, Duration::from_secs(2)).ok()?;
         let memory = Arc::clone(&self.memory);
-        Some(Connection::new(Box::new(wire), self.fault, self.timeout, memory))
+        Some(Connection::new(Box::new(wire), (self.fault, self.habit), self.timeout, memory))
     }
 
     /// All transactions that the recipients need, in sessions as long as the server likes them.
@@ -210,9 +220,11 @@ impl Sending {
             };
             let mut session = Session::new(next, &self.job);
             session.begin()?;
-            let most = session.transactions();
+            let apart = self.habit == Some(Habit::Apart);
+            let most = if apart { 1 } else { session.transactions() };
             for _ in 0..most {
-                let fates = match session.transaction(&to) {
+                let (now, rest) = to.split_at(if apart { 1 } else { to.len() });
+                let fates = match session.transaction(now) {
                     Err(Left::Over(Failure::Temporary)) if again => {
                         again = false;
                         break;
@@ -221,7 +233,7 @@ impl Sending {
                 };
                 sent += fates.sent;
                 refused = fates.refused.into_iter().map(|(_, how)| how).max().max(refused);
-                to = fates.later;
+                to = [fates.later, rest.to_vec()].concat();
                 if to.is_empty() {
                     break;
                 }

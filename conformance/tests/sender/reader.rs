@@ -1,6 +1,6 @@
 //! Replies as a careful client reads them, and as a careless one does.
 
-use super::fault::Fault;
+use super::{fault::Fault, habit::Habit};
 use smtp_conformance::wire::{Received, Wire};
 use std::{
     sync::{
@@ -42,6 +42,7 @@ pub(crate) struct Connection {
     pub(crate) wire: Option<Box<dyn Wire>>,
     pub(crate) unread: Vec<u8>,
     pub(crate) fault: Option<Fault>,
+    pub(crate) habit: Option<Habit>,
     pub(crate) timeout: Duration,
     /// The most octets that it has kept.
     pub(crate) memory: Arc<AtomicU64>,
@@ -52,11 +53,11 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn new(
         wire: Box<dyn Wire>,
-        fault: Option<Fault>,
+        (fault, habit): (Option<Fault>, Option<Habit>),
         timeout: Duration,
         memory: Arc<AtomicU64>,
     ) -> Self {
-        Self { wire: Some(wire), unread: Vec::new(), fault, timeout, memory, searched: 0 }
+        Self { wire: Some(wire), unread: Vec::new(), fault, habit, timeout, memory, searched: 0 }
     }
 
     fn has(&self, fault: Fault) -> bool {
@@ -64,6 +65,15 @@ impl Connection {
     }
 
     pub(crate) fn send(&mut self, octets: &[u8]) -> Result<(), Lost> {
+        if self.habit == Some(Habit::Octets) && octets.len() < 2000 {
+            let mut octets = octets.iter();
+            let wire = self.wire.as_mut().ok_or(Lost::Closed)?;
+            return if octets.all(|&octet| wire.send(&[octet])) {
+                Ok(())
+            } else {
+                Err(Lost::Closed)
+            };
+        }
         let sent = self.wire.as_mut().is_some_and(|wire| wire.send(octets));
         if sent { Ok(()) } else { Err(Lost::Closed) }
     }

@@ -3,6 +3,7 @@
 use super::{
     auth::sign_in,
     fault::Fault,
+    habit::Habit,
     names::Pin,
     reader::{Connection, Lost, Reply},
     tls::client,
@@ -80,12 +81,28 @@ impl<'j> Session<'j> {
         self.connection.fault == Some(fault)
     }
 
+    fn is(&self, habit: Habit) -> bool {
+        self.connection.habit == Some(habit)
+    }
+
+    /// A command as the client has the habit of writing it: up to the first path or parameter.
+    fn written(&self, line: &str) -> String {
+        let head = line.find([':', '=']).or(line.find(' ')).unwrap_or(line.len());
+        match line.split_at(head) {
+            (head, rest) if self.is(Habit::SmallLetters) => head.to_lowercase() + rest + "\r\n",
+            _ => format!("{line}\r\n"),
+        }
+    }
+
     fn ask(&mut self, line: &str) -> Result<Reply, Lost> {
-        self.connection.send(format!("{line}\r\n").as_bytes())?;
+        self.connection.send(self.written(line).as_bytes())?;
         self.connection.reply()
     }
 
     pub(crate) fn offer(&self, keyword: &str) -> Option<&str> {
+        if self.is(Habit::OneByOne) && ["PIPELINING", "CHUNKING"].contains(&keyword) {
+            return None;
+        }
         self.offers.iter().find_map(|line| {
             let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
             word.eq_ignore_ascii_case(keyword).then_some(rest)
@@ -235,8 +252,18 @@ impl<'j> Session<'j> {
         let mut fates = Fates { later: rest.to_vec(), ..Fates::default() };
         let chunked = self.offer("CHUNKING").is_some();
         let raw = if chunked { Fault::ChunksRaw } else { Fault::LeavesLineEnds };
-        let message = if self.has(raw) { self.job.eml.clone() } else { normal(&self.job.eml) };
+        let mut message = if self.has(raw) { self.job.eml.clone() } else { normal(&self.job.eml) };
+        if self.is(Habit::OwnFields) {
+            let fields =
+                b"Received: by relay.client.example (a\r\n\tcomment); now\r\nX-Relay: 1\r\n";
+            message.splice(..0, *fields);
+        }
         let mail = self.mail(&message)?;
+        if self.is(Habit::Chatty) {
+            for command in ["NOOP what now", "RSET", "VRFY rcpt1"] {
+                self.ask(command)?;
+            }
+        }
         let several = now.len() > 1 && !self.tls && self.has(Fault::PipelinesUnasked);
         let grouped = self.offer("PIPELINING").is_some() || several;
         let mut lines = vec![mail];
@@ -245,7 +272,8 @@ impl<'j> Session<'j> {
             lines.push("DATA".into());
         }
         let mut replies = if grouped {
-            self.connection.send((lines.join("\r\n") + "\r\n").as_bytes())?;
+            let all: String = lines.iter().map(|line| self.written(line)).collect();
+            self.connection.send(all.as_bytes())?;
             let replies = lines.iter().map(|_| {
                 if self.connection.fault == Some(Fault::ForgetsReadReplies) && now.len() > 2 {
                     self.connection.unread.clear();

@@ -3,13 +3,14 @@
 use crate::{
     client::{
         Case,
-        sasl::Scram,
+        sasl::{Scram, USER},
         script::{Answer, Point, Script},
         seen::{Class, Seen},
         sender::Need,
         trial::Trial,
     },
     outcome::{Outcome, Verdict},
+    sasl::base64,
 };
 
 pub(super) const CASES: &[Case] = &[Case { id: "C-54", run: c_54 }, Case { id: "C-55", run: c_55 }];
@@ -39,7 +40,9 @@ fn c_54(t: &Trial<'_>) -> Outcome {
         seen.not_sent(Class::Any)?;
     }
     let welcome = Answer::lines(&["235-2.7.0 welcome,", "235 2.7.0 whoever you are"]);
-    let script = passwords().at(Point::AuthLine, welcome.clone());
+    // LOGIN sends the name and the password one by one.
+    let script = passwords().to(Point::AuthLine, &base64(USER), "334 UGFzc3dvcmQ6");
+    let script = script.at(Point::AuthLine, welcome.clone());
     // With an initial response the answer comes at once, without it behind a challenge.
     let script = script.to(Point::Auth, "AUTH PLAIN ", welcome).at(Point::Auth, "334 ");
     sign_in(t, script)?.sent()?;
