@@ -56,6 +56,10 @@ LINES = """
 1XCLIENT NAME=[TEMPUNAVAIL] REVERSE_NAME=[UNAVAILABLE] DESTADDR=192.0.2.1 DESTPORT=25
 1XCLIENT
 3XCLIENT ADDR=192.0.2.9
+1MAIL FROM:<a@a.example> X-MAIL=1 SIZE=1 BODY=7BIT
+1MAIL FROM:<a@a.example> X-MAIL x-mail=2
+3RCPT TO:<b@b.example> x-rcpt=1 X-RCPT
+3XFUZZ any text
 1MAIL FROM:<a@a.example> XYZZY=1
 1MAIL FROM:<@x.example,@y.example:a@a.example>
 1MAIL FROM:<"a b"@a.example>

@@ -135,6 +135,10 @@ async fn plan<S: Stream, R: Runtime, B: Body>(
     let offered = conn.capabilities().clone();
     let mut mail = envelope.mail().clone();
 
+    if envelope.content() == Some(BodyType::BinaryMime) {
+        let text = "binary messages are not sent: encode the message";
+        return Err(refused(conn, EnhancedCode::permanent(6, 3), text));
+    }
     let survey = survey(conn, envelope, source).await?;
     mail.size = mail.size.or(survey.map(|survey| survey.size));
     mail.body = match (envelope.content(), survey) {

@@ -180,7 +180,8 @@ impl EnvelopeBuilder {
     }
 
     /// What octets the message is made of. Without it, a message that can be read twice is looked
-    /// at; another is taken for 8-bit where the server takes that, else for 7-bit.
+    /// at; another is taken for 8-bit where the server takes that, else for 7-bit. One that is
+    /// [`BodyType::BinaryMime`] is not sent: its outcome says so.
     pub fn content(mut self, content: BodyType) -> Self {
         self.envelope.content = Some(content);
         self

@@ -5,7 +5,7 @@ use smtp_proto::{
     CloseReason, Violation,
     ext::{Extensions, Fact, QueueName, Xclient},
     server::{Aborted, ResetCause, Session},
-    wire::{Accepted, Hello, HelloName, Mail, Rcpt, Refused, Text},
+    wire::{Accepted, Hello, HelloName, Mail, Rcpt, Refused, Text, Verb},
 };
 use std::{
     future::Future,
@@ -269,6 +269,17 @@ pub trait Handler: Send + Sync {
         queue: &QueueName<'_>,
     ) -> impl Future<Output = Verdict> + Send {
         let _ = (session, queue);
+        async { Verdict::Refuse(Refused::NOT_IMPLEMENTED) }
+    }
+
+    /// A command of one of your own extensions ([`CustomExtension`](smtp_proto::ext::CustomExtension)).
+    fn command(
+        &mut self,
+        session: Session,
+        verb: &Verb<'_>,
+        args: &Text<'_>,
+    ) -> impl Future<Output = Verdict> + Send {
+        let _ = (session, verb, args);
         async { Verdict::Refuse(Refused::NOT_IMPLEMENTED) }
     }
 

@@ -255,6 +255,13 @@ impl<H: Handler> Talk<H> {
                 };
                 answer(&mut link.conn, pending, &verdict, 250)
             }
+            Event::Command { verb, args, pending } => {
+                let verdict = pin!(handler.command(session, &verb, &args));
+                let Some(verdict) = decide(link, ahead, &pending, verdict).await? else {
+                    return Ok(());
+                };
+                answer(&mut link.conn, pending, &verdict, 250)
+            }
             Event::Violation(violation) => {
                 handler.violation(violation);
                 return Ok(());

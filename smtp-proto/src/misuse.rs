@@ -19,6 +19,10 @@ pub enum Misuse {
     /// MAIL announces more octets than the server takes (RFC 1870 §6.1).
     #[error("the message is larger than the server takes")]
     TooLarge,
+    /// A parameter or command of an extension that is not in the configuration
+    /// ([`ClientConfigBuilder::custom`](crate::client::ClientConfigBuilder::custom)).
+    #[error("it belongs to no extension in the configuration")]
+    Unregistered,
     /// A parameter of the extension with this keyword has a value that the server has announced not
     /// to take (RFC 2852 §3, RFC 4865 §4.1).
     #[error("the value is beyond what the server announced with {0}")]

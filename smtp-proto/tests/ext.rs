@@ -8,6 +8,7 @@ mod ext {
     mod auth;
     mod binarymime;
     mod chunking;
+    mod custom;
     mod deliverby;
     mod dsn;
     mod eightbitmime;

@@ -2,7 +2,7 @@
 
 use smtp_proto::{
     Class, EnhancedCode, Instant, Limits,
-    ext::{Extensions, FutureRelease},
+    ext::{CustomExtension, Extensions, FutureRelease},
     server::{BareLineEnding, Event, Mode, Pending, ServerConfig, ServerConnection, Stale, op},
     wire::{Accepted, DateTime, Host, Mechanism, Refused},
 };
@@ -35,7 +35,14 @@ const HOLDS: FutureRelease = FutureRelease {
     latest: DateTime::from_unix(1 << 31).expect("it is before the year 9999"),
 };
 
-/// Every extension but STARTTLS.
+/// An extension that nobody else has.
+fn custom() -> CustomExtension {
+    CustomExtension::new("X-FUZZ")
+        .and_then(|it| it.mail_parameter("X-MAIL")?.rcpt_parameter("X-RCPT")?.command("XFUZZ"))
+        .expect("these names are free")
+}
+
+/// Every extension but STARTTLS, and one of our own.
 pub fn extensions() -> Extensions {
     Extensions::new()
         .smtputf8()
@@ -48,6 +55,7 @@ pub fn extensions() -> Extensions {
         .expn()
         .etrn()
         .danger_xclient()
+        .custom(custom())
         .auth([Mechanism::PLAIN, Mechanism::LOGIN])
         .danger_auth_in_clear()
 }
@@ -89,7 +97,7 @@ macro_rules! questions {
 
 questions!(
     Connect, Hello, StartTls, Handshake, Auth, Mail, Rcpt, Data, Message, Delivery, Verify, Expand,
-    Etrn, Xclient, Command
+    Etrn, Xclient, Help, Command
 );
 
 /// A reply that nothing but this embedder gives.
@@ -119,6 +127,7 @@ impl Question {
             Event::Expand { pending, .. } => Self::Expand(pending),
             Event::Etrn { pending, .. } => Self::Etrn(pending),
             Event::Xclient { pending, .. } => Self::Xclient(pending),
+            Event::Help { pending, .. } => Self::Help(pending),
             Event::Command { pending, .. } => Self::Command(pending),
             other => return Err(other),
         })
@@ -173,6 +182,7 @@ impl Question {
             Self::Expand(pending) => worded!(pending),
             Self::Etrn(pending) => worded!(pending),
             Self::Xclient(pending) => worded!(pending),
+            Self::Help(pending) => worded!(pending),
             Self::Command(pending) => worded!(pending),
         }
     }

@@ -203,6 +203,7 @@ fn note(events: &mut Vec<String>, event: &Event<'_>) {
         Event::Expand { what, .. } => format!("expand {}", what.as_str()),
         Event::Etrn { queue, .. } => format!("etrn {queue}"),
         Event::Xclient { client, .. } => format!("xclient {client}"),
+        Event::Help { topic, .. } => format!("help {}", topic.as_str()),
         Event::Command { verb, args, .. } => format!("command {verb:?} {}", args.as_str()),
         other => format!("{other:?}"),
     };

@@ -102,6 +102,13 @@ fn eight_bit_octets_are_announced_or_kept_back() {
 }
 
 #[test]
+fn a_binary_message_is_kept_back_even_from_who_takes_it() {
+    let to = envelope(&["b@example.test"]).content(BodyType::BinaryMime).build().unwrap();
+    let refused = "failed before MAIL: 554 5.6.3 binary messages are not sent: encode the message";
+    assert_eq!(send(&nothing(&["CHUNKING", "BINARYMIME"]), policy(), &to, MESSAGE).0, [refused]);
+}
+
+#[test]
 fn bare_line_ends_and_nul_never_leave() {
     let to = envelope(&["b@example.test"]).build().unwrap();
     for message in ["a\nb\r\n", "a\rb\r\n", "a\r\n\n.\r\n", "a\r", "a\0b\r\n"] {

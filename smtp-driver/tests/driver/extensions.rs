@@ -1,7 +1,7 @@
 //! What a handler hears of extensions that not every server has.
 
 use crate::harness::{Connection, Plan};
-use smtp_proto::ext::Extensions;
+use smtp_proto::ext::{CustomExtension, Extensions};
 
 fn open(offer: Extensions) -> Connection {
     let connection = Connection::open(Plan { offer: Some(offer), ..Plan::default() });
@@ -49,4 +49,13 @@ fn a_client_of_a_proxy_that_is_refused_can_only_quit() {
     connection.send("EHLO proxy.example\r\n");
     let answer = connection.send("XCLIENT HELO=bad.example ADDR=192.0.2.9\r\nMAIL FROM:<>\r\n");
     assert!(answer.starts_with("554 5.7.1 ") && answer.contains("\r\n503 "), "{answer}");
+}
+
+#[test]
+fn a_command_of_an_extension_of_our_own_is_the_handlers() {
+    let extension = CustomExtension::new("X-SHELF").and_then(|it| it.command("XSHELVES")).unwrap();
+    let connection = open(Extensions::new().custom(extension));
+    let answer = connection.send("EHLO client.example\r\nxshelves of oak\r\n");
+    assert!(answer.ends_with("\r\n250 X-SHELF\r\n250 2.0.0 Ok\r\n"), "{answer}");
+    assert!(connection.noted("command xshelves of oak"));
 }

@@ -9,7 +9,7 @@ use smtp_proto::{
     CloseReason, Instant, Limits, Timeouts, Violation,
     ext::{Extensions, QueueName, Xclient},
     server::{Aborted, ResetCause, ServerConfig, Session},
-    wire::{Accepted, Hello, HelloName, Host, Mail, Mechanism, Rcpt, Refused},
+    wire::{Accepted, Hello, HelloName, Host, Mail, Mechanism, Rcpt, Refused, Text, Verb},
 };
 use std::{
     io,
@@ -98,6 +98,11 @@ impl Handler for Script {
 
     async fn etrn(&mut self, _: Session, queue: &QueueName<'_>) -> Verdict {
         self.note(format!("etrn {queue}"));
+        Verdict::YES
+    }
+
+    async fn command(&mut self, _: Session, verb: &Verb<'_>, args: &Text<'_>) -> Verdict {
+        self.note(format!("command {} {args}", verb.as_str()));
         Verdict::YES
     }
 

@@ -1,10 +1,10 @@
 //! What a server said it can do (RFC 5321 §4.1.1.1).
 
 use crate::{
-    ext::{self, FutureRelease, XclientOffer},
+    ext::{self, CustomExtensions, FutureRelease, XclientOffer},
     wire::{Mechanism, Reply},
 };
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 
 /// The extensions of a server, from its answer to EHLO or LHLO. Empty after HELO, before any of
 /// them, and again after TLS has begun (RFC 3207 §4.2).
@@ -54,6 +54,8 @@ pub struct Capabilities {
     pub max_recipients: Option<u32>,
     /// LIMITS (RFC 9422): domains among the recipients of a session.
     pub max_recipient_domains: Option<u32>,
+    /// The embedder's own extensions, with what followed the keyword.
+    pub(crate) custom: Vec<(&'static str, String)>,
 }
 
 impl Capabilities {
@@ -64,11 +66,28 @@ impl Capabilities {
     /// first. Deviation: tabs and several spaces separate too, and so does the `=` with which old
     /// servers write `AUTH=LOGIN`.
     pub fn parse(answer: &Reply<'_>) -> Self {
+        Self::parse_with(answer, &CustomExtensions::default())
+    }
+
+    /// What the server says behind the keyword of an extension in
+    /// [`ClientConfigBuilder::custom`](super::ClientConfigBuilder::custom), if it announces it.
+    pub fn custom(&self, keyword: &str) -> Option<&str> {
+        let named = |(known, _): &&(&str, String)| known.eq_ignore_ascii_case(keyword);
+        self.custom.iter().find(named).map(|(_, params)| params.as_str())
+    }
+
+    /// The same for a client that has extensions of its own.
+    pub(super) fn parse_with(answer: &Reply<'_>, custom: &CustomExtensions) -> Self {
         let mut capabilities = Self::default();
         for line in answer.lines().skip(1) {
             let Ok(line) = str::from_utf8(line) else { continue };
             let (keyword, params) = line.split_once([' ', '\t', '=']).unwrap_or((line, ""));
             ext::announced(&mut capabilities, keyword, params);
+            if let Some(extension) = custom.find(keyword)
+                && capabilities.custom(keyword).is_none()
+            {
+                capabilities.custom.push((extension.keyword(), params.trim().into()));
+            }
         }
         capabilities
     }
@@ -77,7 +96,7 @@ impl Capabilities {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::{format, string::String, vec};
+    use alloc::{format, vec};
 
     /// What these lines of an answer announce.
     fn parsed(lines: &[&str]) -> Capabilities {

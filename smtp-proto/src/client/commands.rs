@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     Misuse,
-    ext::{self, BodyType, QueueName, Xclient},
-    wire::{Base64, HelloName, Mail, Mechanism, Rcpt},
+    ext::{self, BodyType, OtherParams, ParameterOf, QueueName, Xclient},
+    wire::{Base64, HelloName, Mail, Mechanism, Rcpt, Text},
 };
 use alloc::boxed::Box;
 use core::fmt;
@@ -131,6 +131,7 @@ impl ClientConnection {
         if let Some(keyword) = ext::missing_for_mail(mail, &self.capabilities) {
             return Err(Misuse::NotOffered(keyword));
         }
+        self.check_other(ParameterOf::Mail, &mail.other)?;
         if let (Some(size), Some(most)) = (mail.size, self.capabilities.max_size)
             && size > most
         {
@@ -171,6 +172,7 @@ impl ClientConnection {
         if let Some(keyword) = ext::missing_for_rcpt(rcpt, &self.capabilities) {
             return Err(self.unless_closed(Misuse::NotOffered(keyword)));
         }
+        self.check_other(ParameterOf::Rcpt, &rcpt.other)?;
         if !self.transaction.smtputf8 && !rcpt.to.is_ascii() {
             return Err(self.unless_closed(Misuse::NeedsSmtpUtf8));
         }
@@ -291,6 +293,34 @@ impl ClientConnection {
         }
         self.check_alone()?;
         self.give(Kind::Xclient, Trigger::XclientCommand, format_args!("XCLIENT {client}"))
+    }
+
+    /// A command of one of your own extensions, outside of messages.
+    ///
+    /// # Errors
+    /// [`Misuse::Unregistered`] if no extension in the configuration has it,
+    /// [`Misuse::NotOffered`] where the server does not announce that extension.
+    pub fn command(&mut self, verb: &str, args: &Text<'_>) -> Result<CommandId, Misuse> {
+        let extension = self.config.custom.command(verb).map(|extension| extension.keyword());
+        self.check_custom(extension)?;
+        let space = if args.as_str().is_empty() { "" } else { " " };
+        self.give(Kind::Command, Trigger::Command, format_args!("{verb}{space}{args}"))
+    }
+
+    /// Whether the server announces the extension with this keyword.
+    fn check_custom(&self, extension: Option<&'static str>) -> Result<(), Misuse> {
+        let keyword = extension.ok_or_else(|| self.unless_closed(Misuse::Unregistered))?;
+        match self.capabilities.custom(keyword) {
+            Some(_) => Ok(()),
+            None => Err(self.unless_closed(Misuse::NotOffered(keyword))),
+        }
+    }
+
+    fn check_other(&self, of: ParameterOf, params: &OtherParams<'_>) -> Result<(), Misuse> {
+        params.iter().try_for_each(|(keyword, _)| {
+            let found = self.config.custom.parameter(of, keyword);
+            self.check_custom(found.map(|(_, extension)| extension))
+        })
     }
 
     /// QUIT. After its reply the connection is over.

@@ -1,6 +1,9 @@
 //! How a client behaves.
 
-use crate::body::LineEndings;
+use crate::{
+    body::LineEndings,
+    ext::{CustomExtension, CustomExtensions},
+};
 use alloc::sync::Arc;
 use core::time::Duration;
 
@@ -87,6 +90,7 @@ pub struct ClientConfig {
     pub(super) no_pipelining: bool,
     pub(super) no_helo: bool,
     pub(super) strict: bool,
+    pub(super) custom: CustomExtensions,
 }
 
 impl ClientConfig {
@@ -170,6 +174,14 @@ impl ClientConfigBuilder {
     /// A reply with a [`Deviation`](crate::wire::Deviation) ends the connection.
     pub fn strict(mut self) -> Self {
         self.0.strict = true;
+        self
+    }
+
+    /// An extension of your own: what servers say of it is kept in
+    /// [`Capabilities::custom`](super::Capabilities::custom), and what it has may be sent to those
+    /// that announce it. There is room for eight, each with a keyword of its own.
+    pub fn custom(mut self, extension: CustomExtension) -> Self {
+        self.0.custom.add(extension);
         self
     }
 

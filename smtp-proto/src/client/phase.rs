@@ -68,6 +68,7 @@ pub(super) enum Trigger {
     Rset,
     Noop,
     Etrn,
+    Command,
     XclientCommand,
     Quit,
     // Replies.
@@ -130,6 +131,7 @@ const TABLE: &[Row] = &[
     row(&[Auth],                           AuthEnded,        Ready),
 
     stay(&[Ready],                         Etrn),
+    stay(&[Ready, Mail, Envelope],         Command),
     row(&[Ready],                          XclientCommand,   Xclient),
     row(&[Xclient],                        XclientAccepted,  Fresh),
     row(&[Xclient],                        XclientRefused,   Ready),
@@ -179,6 +181,7 @@ mod tests {
                 StartTlsCommand => "STARTTLS".into(),
                 AuthCommand => "AUTH".into(),
                 XclientCommand => "XCLIENT".into(),
+                Command => "custom command".into(),
                 MailCommand => "MAIL".into(),
                 DataCommand => "DATA".into(),
                 BdatLast => "BDAT LAST".into(),

@@ -26,6 +26,7 @@ pub(super) enum Kind {
     Rset,
     Noop,
     Etrn,
+    Command,
     Xclient,
     Quit,
 }
@@ -46,6 +47,7 @@ impl Kind {
                 | Self::Data
                 | Self::Noop
                 | Self::Etrn
+                | Self::Command
                 | Self::Xclient
                 | Self::Quit
         )

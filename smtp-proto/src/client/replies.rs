@@ -136,8 +136,10 @@ impl ClientConnection {
     fn welcomed(&mut self, reply: &Reply<'_>) {
         // After HELO the name is gone.
         self.esmtp = self.name.take().is_some();
-        self.capabilities =
-            if self.esmtp { Capabilities::parse(reply) } else { Capabilities::default() };
+        self.capabilities = match self.esmtp {
+            true => Capabilities::parse_with(reply, &self.config.custom),
+            false => Capabilities::default(),
+        };
         self.queue.pipelining = self.capabilities.pipelining && !self.config.no_pipelining;
         self.transaction = Transaction::default();
         self.go(Trigger::HelloAccepted);

@@ -8,6 +8,7 @@
 mod auth;
 mod binarymime;
 mod chunking;
+mod custom;
 mod deliverby;
 mod dsn;
 mod eightbitmime;
@@ -17,6 +18,7 @@ mod expn;
 mod futurerelease;
 mod limits;
 mod mt_priority;
+mod offer;
 mod pipelining;
 mod requiretls;
 mod size;
@@ -25,23 +27,24 @@ mod starttls;
 mod xclient;
 
 pub use auth::AuthParam;
+pub use custom::{CustomExtension, OtherParams};
 pub use deliverby::{ByMode, DeliverBy};
 pub use dsn::{Notify, Orcpt, Ret};
 pub use eightbitmime::BodyType;
 pub use etrn::QueueName;
 pub use futurerelease::{FutureRelease, Hold};
 pub use mt_priority::Priority;
+pub use offer::{Extensions, Offer};
 pub use xclient::{Fact, Proto, Xclient, XclientOffer};
 
+pub(crate) use custom::{CustomExtensions, ParameterOf};
 pub(crate) use etrn::etrn_args;
 pub(crate) use futurerelease::check as check_hold;
 pub(crate) use xclient::xclient_args;
 
 use crate::{
     client::Capabilities,
-    limits::Limits,
-    server::Mode,
-    wire::{Fault, Mail, Mechanism, Rcpt},
+    wire::{Fault, Mail, Rcpt},
 };
 use alloc::vec::Vec;
 
@@ -159,167 +162,14 @@ fn missing(
         .map(|extension| extension.keyword)
 }
 
-/// What decides whether an extension is offered to a peer at this moment.
-#[derive(Clone, Copy, Debug)]
-pub struct Offer<'a> {
-    /// What the embedder switched on.
-    pub extensions: &'a Extensions,
-    /// The bounds; SIZE and LIMITS show some.
-    pub limits: &'a Limits,
-    /// SMTP, submission or LMTP.
-    pub mode: Mode,
-    /// The peer said EHLO or LHLO; without it nothing is offered.
-    pub esmtp: bool,
-    /// TLS is up.
-    pub tls: bool,
-}
-
-/// The extensions of a server that can be switched. PIPELINING, SIZE (its value is
-/// [`Limits::message`]), 8BITMIME and ENHANCEDSTATUSCODES are always on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Extensions {
-    pub(crate) smtputf8: bool,
-    pub(crate) chunking: bool,
-    pub(crate) binarymime: bool,
-    pub(crate) dsn: bool,
-    pub(crate) deliver_by: Option<u32>,
-    pub(crate) future_release: Option<FutureRelease>,
-    pub(crate) mt_priority: bool,
-    pub(crate) requiretls: bool,
-    pub(crate) starttls: bool,
-    pub(crate) auth: Vec<Mechanism<'static>>,
-    pub(crate) auth_in_clear: bool,
-    pub(crate) limits: bool,
-    pub(crate) expn: bool,
-    pub(crate) etrn: bool,
-    pub(crate) xclient: bool,
-}
-
-impl Extensions {
-    /// Only those that are always on.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// SMTPUTF8 (RFC 6531): addresses and headers in UTF-8.
-    #[must_use]
-    pub fn smtputf8(mut self) -> Self {
-        self.smtputf8 = true;
-        self
-    }
-
-    /// CHUNKING (RFC 3030): BDAT.
-    #[must_use]
-    pub fn chunking(mut self) -> Self {
-        self.chunking = true;
-        self
-    }
-
-    /// BINARYMIME (RFC 3030 §3), and CHUNKING, without which it could not be used. Offer it only if
-    /// you store every octet as it came, and pass such a message on to no server without it.
-    #[must_use]
-    pub fn binarymime(mut self) -> Self {
-        self.binarymime = true;
-        self.chunking()
-    }
-
-    /// DSN (RFC 3461). Offer it only if you obey the parameters.
-    #[must_use]
-    pub fn dsn(mut self) -> Self {
-        self.dsn = true;
-        self
-    }
-
-    /// DELIVERBY (RFC 2852), with the least time in seconds for which you take [`ByMode::Return`]; 0
-    /// names none. Offer it only if you obey [`Mail::deliver_by`].
-    #[must_use]
-    pub fn deliver_by(mut self, least: u32) -> Self {
-        self.deliver_by = Some(least);
-        self
-    }
-
-    /// FUTURERELEASE (RFC 4865), with how long you hold messages, in [`Mode::Submission`] only. Offer
-    /// it only if you obey [`Mail::hold`]. The latest moment is what the EHLO answer says: where it
-    /// is to move with the clock, [`advertise`](crate::server::ServerConnection::advertise) it.
-    #[must_use]
-    pub fn future_release(mut self, most: FutureRelease) -> Self {
-        let longest = most.longest.clamp(1, 999_999_999);
-        self.future_release = Some(FutureRelease { longest, ..most });
-        self
-    }
-
-    /// MT-PRIORITY (RFC 6710). Offer it only if you obey [`Mail::priority`].
-    #[must_use]
-    pub fn mt_priority(mut self) -> Self {
-        self.mt_priority = true;
-        self
-    }
-
-    /// REQUIRETLS (RFC 8689), under TLS only. Offer it only if you obey [`Mail::require_tls`].
-    #[must_use]
-    pub fn requiretls(mut self) -> Self {
-        self.requiretls = true;
-        self
-    }
-
-    /// STARTTLS (RFC 3207), until TLS is up.
-    #[must_use]
-    pub fn starttls(mut self) -> Self {
-        self.starttls = true;
-        self
-    }
-
-    /// AUTH (RFC 4954) with these mechanisms, under TLS only.
-    #[must_use]
-    pub fn auth(mut self, mechanisms: impl IntoIterator<Item = Mechanism<'static>>) -> Self {
-        self.auth = mechanisms.into_iter().collect();
-        self
-    }
-
-    /// Offers AUTH without TLS too: passwords cross the network in clear (RFC 4954 §9 forbids it
-    /// for PLAIN and LOGIN).
-    #[must_use]
-    pub fn danger_auth_in_clear(mut self) -> Self {
-        self.auth_in_clear = true;
-        self
-    }
-
-    /// LIMITS (RFC 9422): shows [`Limits::recipients`] and [`Limits::transactions`].
-    #[must_use]
-    pub fn limits(mut self) -> Self {
-        self.limits = true;
-        self
-    }
-
-    /// EXPN (RFC 5321 §3.5.2); listed in the EHLO answer, as §3.5.2 demands.
-    #[must_use]
-    pub fn expn(mut self) -> Self {
-        self.expn = true;
-        self
-    }
-
-    /// ETRN (RFC 1985): [`Event::Etrn`](crate::server::Event::Etrn) is asked. Offer it only if you
-    /// have queues to start.
-    #[must_use]
-    pub fn etrn(mut self) -> Self {
-        self.etrn = true;
-        self
-    }
-
-    /// XCLIENT (Postfix): [`Event::Xclient`](crate::server::Event::Xclient) is asked. Whoever is
-    /// offered it can be anybody:
-    /// [`advertise`](crate::server::ServerConnection::advertise) it to your proxies only.
-    #[must_use]
-    pub fn danger_xclient(mut self) -> Self {
-        self.xclient = true;
-        self
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{DateTime, ForwardPath, ReversePath, Xtext};
+    use crate::{
+        limits::Limits,
+        server::Mode,
+        wire::{DateTime, ForwardPath, Mechanism, ReversePath, Xtext},
+    };
     use alloc::{format, string::String, vec};
 
     /// What an EHLO answer lists, `|` between the lines.

@@ -133,7 +133,8 @@ impl ServerConnection {
 
     /// Answers the question of an event that you have no opinion about, if it has one. Nothing is
     /// taken responsibility for: recipients and messages are refused with 451, AUTH and STARTTLS
-    /// are refused, and the rest is accepted but EXPN, ETRN and XCLIENT.
+    /// are refused, and the rest is accepted but EXPN, ETRN, XCLIENT and what
+    /// your own extensions add.
     pub fn answer_default(&mut self, event: Event<'_>) {
         // A question that has become moot needs no answer.
         let _ = match event {
@@ -153,7 +154,8 @@ impl ServerConnection {
             Event::Expand { pending, .. } => self.refuse(pending, &Refused::NOT_IMPLEMENTED),
             Event::Etrn { pending, .. } => self.refuse(pending, &Refused::NOT_IMPLEMENTED),
             Event::Xclient { pending, .. } => self.refuse(pending, &Refused::UNAUTHORIZED),
-            Event::Command { pending, .. } => self.accept(pending),
+            Event::Help { pending, .. } => self.accept(pending),
+            Event::Command { pending, .. } => self.refuse(pending, &Refused::NOT_IMPLEMENTED),
             Event::AuthAborted(_)
             | Event::Body(_)
             | Event::BodyAborted(_)
@@ -206,9 +208,7 @@ impl ServerConnection {
             Kind::Verify => {
                 (252, 1, 5, "Cannot verify, but will accept message and attempt delivery")
             }
-            Kind::Command => {
-                (214, 0, 0, "This server speaks RFC 5321; ask its postmaster for help")
-            }
+            Kind::Help => (214, 0, 0, "This server speaks RFC 5321; ask its postmaster for help"),
             _ => (250, 0, 0, "Ok"),
         };
         let enhanced = EnhancedCode::of(code, subject, detail);
@@ -354,12 +354,21 @@ impl ServerConnection {
 /// The answer to EHLO, HELO or LHLO (RFC 5321 §4.1.1.1).
 fn write_hello(out: &mut Vec<u8>, host: &Host<'_>, offer: &Offer<'_>) {
     let offered = || ext::ALL.iter().filter(|extension| (extension.offered)(offer));
-    let mut left = offered().count();
+    let custom = || offer.extensions.custom.iter().filter(|_| offer.esmtp);
+    let mut left = offered().count() + custom().count();
     push(out, format_args!("250{}{host}\r\n", separator(left)));
     for extension in offered() {
         left -= 1;
         push(out, format_args!("250{}{}", separator(left), extension.keyword));
         (extension.ehlo_params)(offer, out);
+        out.extend_from_slice(b"\r\n");
+    }
+    for extension in custom() {
+        left -= 1;
+        push(out, format_args!("250{}{}", separator(left), extension.keyword()));
+        if !extension.announcement().is_empty() {
+            push(out, format_args!(" {}", extension.announcement()));
+        }
         out.extend_from_slice(b"\r\n");
     }
 }

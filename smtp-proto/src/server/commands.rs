@@ -105,9 +105,15 @@ impl ServerConnection {
                 Ok(Some(Event::Expand { what, pending: self.ask(Kind::Expand) }))
             }),
             Verb::Help => self.legal(Trigger::Help).and_then(|()| {
-                let args = text_args(args)?;
-                Ok(Some(Event::Command { verb, args, pending: self.ask(Kind::Command) }))
+                let topic = text_args(args)?;
+                Ok(Some(Event::Help { topic, pending: self.ask(Kind::Help) }))
             }),
+            Verb::Other(_) if self.offers_command(verb.as_str()) => {
+                self.legal(Trigger::Command).and_then(|()| {
+                    let args = text_args(args)?;
+                    Ok(Some(Event::Command { verb, args, pending: self.ask(Kind::Command) }))
+                })
+            }
             Verb::Etrn => self.etrn(args),
             Verb::Xclient => self.xclient(args),
             Verb::StartTls => self.start_tls(args, rest),
@@ -147,6 +153,12 @@ impl ServerConnection {
             Some(_) => Ok(()),
             None => Err(Fault::new(SEQUENCE, Violation::Sequence)),
         }
+    }
+
+    /// Whether it is a command of an extension of the embedder's that this peer is offered.
+    fn offers_command(&self, verb: &str) -> bool {
+        let offer = self.offer();
+        offer.esmtp && offer.extensions.custom.command(verb).is_some()
     }
 
     /// The peer has renounced extensions (RFC 5321 §4.1.1.1).

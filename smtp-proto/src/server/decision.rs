@@ -100,7 +100,9 @@ pub mod op {
         Etrn: Accept Worded Refuse;
         /// May the session go on as this client's?
         Xclient: Accept Worded Refuse;
-        /// Another command.
+        /// What is there to say?
+        Help: Accept Worded Refuse;
+        /// What becomes of this command of an extension of yours?
         Command: Accept Worded Refuse;
     }
 }

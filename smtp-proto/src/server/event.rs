@@ -127,8 +127,16 @@ pub enum Event<'b> {
         pending: Pending<op::Xclient>,
     },
     /// HELP. Accept answers 214.
+    Help {
+        /// Its argument, perhaps empty.
+        topic: Text<'b>,
+        /// The question.
+        pending: Pending<op::Help>,
+    },
+    /// A command of one of your own extensions
+    /// ([`CustomExtension`](crate::ext::CustomExtension)). Accept answers 250.
     Command {
-        /// The verb.
+        /// The verb, as it was written.
         verb: Verb<'b>,
         /// All that follows it.
         args: Text<'b>,

@@ -65,6 +65,7 @@ pub(super) enum Trigger {
     Help,
     Etrn,
     Xclient,
+    Command,
     // Answers.
     Begin,
     ConnectAccepted,
@@ -135,6 +136,7 @@ const TABLE: &[Row] = &[
     row(&[Ready, Auth],                    AuthEnded,        Ready),
 
     ask(&[Ready, Mail, Envelope, Chunks, Failed], Etrn),
+    ask(&[Ready, Mail, Envelope, Chunks, Failed], Command),
     // A proxy may say what it knows in several of them.
     ask(&[Fresh, Ready],                   Xclient),
     row(&[Fresh, Ready],                   XclientAccepted,  Fresh),
@@ -212,6 +214,7 @@ mod tests {
                 Hello => "EHLO/HELO/LHLO".into(),
                 AuthCommand => "AUTH".into(),
                 MailCommand => "MAIL".into(),
+                Command => "custom command".into(),
                 on if (on as usize) < Begin as usize => format!("{on:?}").to_uppercase(),
                 on => format!("{on:?}"),
             },

@@ -30,6 +30,7 @@ pub enum Kind {
     Expand,
     Etrn,
     Xclient,
+    Help,
     Command,
 }
 

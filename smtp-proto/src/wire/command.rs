@@ -7,7 +7,8 @@ use super::{
 };
 use crate::{
     ext::{
-        self, AuthParam, BodyType, DeliverBy, Extension, Hold, Notify, Offer, Orcpt, Priority, Ret,
+        self, AuthParam, BodyType, DeliverBy, Extension, Hold, Notify, Offer, Orcpt, OtherParams,
+        ParameterOf, Priority, Ret,
     },
     violation::{SyntaxFault, Violation},
 };
@@ -95,6 +96,8 @@ pub struct Mail<'b> {
     /// REQUIRETLS (RFC 8689 §2): the message may be passed on only inside TLS, to a server that
     /// offers this too. RET then counts as HDRS (§5).
     pub require_tls: bool,
+    /// Those of your own extensions.
+    pub other: OtherParams<'b>,
 }
 
 impl<'b> Mail<'b> {
@@ -112,6 +115,7 @@ impl<'b> Mail<'b> {
             hold: None,
             priority: None,
             require_tls: false,
+            other: OtherParams::NONE,
         }
     }
 
@@ -132,11 +136,17 @@ impl<'b> Mail<'b> {
             return Err(AFTER_PATH);
         }
         let mut mail = Self::new(from);
-        let mut known = Known { offer, seen: 0 };
-        for param in Params::new(rest.trim_end_matches([' ', '\t'])) {
+        let params = rest.trim_end_matches([' ', '\t']);
+        let mut known = Known::new(offer);
+        for param in Params::new(params) {
             let Param { keyword, value } = param.map_err(|_| BAD_PARAMETER)?;
-            let param = known.find(keyword, ext::mail_params(), |param| param.keyword)?;
-            (param.parse)(&mut mail, value, offer)?;
+            match known.find(keyword, ext::mail_params(), |param| param.keyword)? {
+                Some(param) => (param.parse)(&mut mail, value, offer)?,
+                None => known.find_other(ParameterOf::Mail, keyword)?,
+            }
+        }
+        if known.seen_others != 0 {
+            mail.other = OtherParams::of(params);
         }
         if !mail.smtputf8 && !mail.from.is_ascii() {
             return Err(NEEDS_SMTPUTF8);
@@ -159,6 +169,7 @@ impl<'b> Mail<'b> {
             hold: self.hold,
             priority: self.priority,
             require_tls: self.require_tls,
+            other: self.other.into_static(),
         }
     }
 }
@@ -196,7 +207,7 @@ impl fmt::Display for Mail<'_> {
         if self.require_tls {
             f.write_str(" REQUIRETLS")?;
         }
-        Ok(())
+        self.other.fmt(f)
     }
 }
 
@@ -212,12 +223,14 @@ pub struct Rcpt<'b> {
     pub notify: Option<Notify>,
     /// ORCPT (RFC 3461 §4.2), still encoded.
     pub orcpt: Option<Orcpt<'b>>,
+    /// Those of your own extensions.
+    pub other: OtherParams<'b>,
 }
 
 impl<'b> Rcpt<'b> {
     /// The recipient `to`, with no parameter.
     pub fn new(to: ForwardPath<'b>) -> Self {
-        Self { to, notify: None, orcpt: None }
+        Self { to, notify: None, orcpt: None, other: OtherParams::NONE }
     }
 
     /// Parses what follows the verb RCPT, for a peer that was made `offer`. `smtputf8`: the
@@ -240,11 +253,17 @@ impl<'b> Rcpt<'b> {
             return Err(NEEDS_SMTPUTF8);
         }
         let mut rcpt = Self::new(to);
-        let mut known = Known { offer, seen: 0 };
-        for param in Params::new(rest.trim_end_matches([' ', '\t'])) {
+        let params = rest.trim_end_matches([' ', '\t']);
+        let mut known = Known::new(offer);
+        for param in Params::new(params) {
             let Param { keyword, value } = param.map_err(|_| BAD_PARAMETER)?;
-            let param = known.find(keyword, ext::rcpt_params(), |param| param.keyword)?;
-            (param.parse)(&mut rcpt, value, offer)?;
+            match known.find(keyword, ext::rcpt_params(), |param| param.keyword)? {
+                Some(param) => (param.parse)(&mut rcpt, value, offer)?,
+                None => known.find_other(ParameterOf::Rcpt, keyword)?,
+            }
+        }
+        if known.seen_others != 0 {
+            rcpt.other = OtherParams::of(params);
         }
         Ok(rcpt)
     }
@@ -255,6 +274,7 @@ impl<'b> Rcpt<'b> {
             to: self.to.into_static(),
             notify: self.notify,
             orcpt: self.orcpt.map(Orcpt::into_static),
+            other: self.other.into_static(),
         }
     }
 }
@@ -268,7 +288,7 @@ impl fmt::Display for Rcpt<'_> {
         if let Some(orcpt) = &self.orcpt {
             write!(f, " ORCPT={orcpt}")?;
         }
-        Ok(())
+        self.other.fmt(f)
     }
 }
 
@@ -277,28 +297,51 @@ struct Known<'a> {
     offer: &'a Offer<'a>,
     /// One bit for each parameter that was there, by its place in the table.
     seen: u64,
+    /// The same for those of the embedder's extensions.
+    seen_others: u64,
 }
 
-impl Known<'_> {
-    /// The entry for `keyword`, if it was offered and is there for the first time.
+impl<'a> Known<'a> {
+    fn new(offer: &'a Offer<'a>) -> Self {
+        Self { offer, seen: 0, seen_others: 0 }
+    }
+
+    /// The entry for `keyword`, if it was offered and is there for the first time; `None` if the
+    /// table has none.
     fn find<P>(
         &mut self,
         keyword: &str,
         table: impl Iterator<Item = (&'static Extension, &'static P)>,
         keyword_of: fn(&P) -> &'static str,
-    ) -> Result<&'static P, CommandError> {
-        let (place, (extension, param)) = table
+    ) -> Result<Option<&'static P>, CommandError> {
+        let found = table
             .enumerate()
-            .find(|(_, (_, param))| keyword_of(param).eq_ignore_ascii_case(keyword))
-            .ok_or(UNKNOWN_PARAMETER)?;
+            .find(|(_, (_, param))| keyword_of(param).eq_ignore_ascii_case(keyword));
+        let Some((place, (extension, param))) = found else { return Ok(None) };
         if !(extension.offered)(self.offer) {
             return Err(UNKNOWN_PARAMETER);
         }
-        let bit = 1 << place;
-        if self.seen & bit != 0 {
-            return Err(REPEATED_PARAMETER);
-        }
-        self.seen |= bit;
-        Ok(param)
+        note(&mut self.seen, place)?;
+        Ok(Some(param))
     }
+
+    /// A parameter of an extension of the embedder, if it was offered and is there for the first
+    /// time.
+    fn find_other(&mut self, of: ParameterOf, keyword: &str) -> Result<(), CommandError> {
+        let offer = self.offer;
+        match offer.extensions.custom.parameter(of, keyword) {
+            Some((place, _)) if offer.esmtp => note(&mut self.seen_others, place),
+            _ => Err(UNKNOWN_PARAMETER),
+        }
+    }
+}
+
+/// Notes that the parameter at `place` was there.
+fn note(seen: &mut u64, place: usize) -> Result<(), CommandError> {
+    let bit = 1 << place;
+    if *seen & bit != 0 {
+        return Err(REPEATED_PARAMETER);
+    }
+    *seen |= bit;
+    Ok(())
 }

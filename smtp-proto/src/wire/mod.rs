@@ -38,6 +38,7 @@ pub(crate) use arguments::{
 };
 pub(crate) use error::CommandError as Fault;
 pub(crate) use mailbox::is_atom;
+pub(crate) use params::{Params, is_esmtp_keyword};
 pub(crate) use reply::write_reply;
 pub(crate) use verb::split_verb;
 

@@ -8,24 +8,24 @@ use super::{
 use nom::{
     Parser,
     character::complete::char,
-    combinator::{map, opt, verify},
+    combinator::{all_consuming, map, opt, verify},
     sequence::preceded,
 };
 
 /// One parameter. The keyword is compared without case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Param<'b> {
-    pub(super) keyword: &'b str,
-    pub(super) value: Option<&'b str>,
+pub(crate) struct Param<'b> {
+    pub(crate) keyword: &'b str,
+    pub(crate) value: Option<&'b str>,
 }
 
 /// Those of a line, one after the other; ends after the first that is malformed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Params<'b>(&'b str);
+pub(crate) struct Params<'b>(&'b str);
 
 impl<'b> Params<'b> {
     /// The parameters in `rest`: what follows a path.
-    pub(super) fn new(rest: &'b str) -> Self {
+    pub(crate) fn new(rest: &'b str) -> Self {
         Self(rest)
     }
 }
@@ -62,6 +62,12 @@ fn esmtp_param(input: &str) -> Parsed<'_, Param<'_>> {
         value,
     })
     .parse(input)
+}
+
+/// Whether `text` is a keyword of a parameter, which is one of the EHLO answer, too (RFC 5321
+/// §4.1.1.1).
+pub(crate) fn is_esmtp_keyword(text: &str) -> bool {
+    all_consuming(esmtp_keyword).parse(text).is_ok()
 }
 
 /// RFC 5321 §4.1.2: `esmtp-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")`.

@@ -3,8 +3,12 @@
 use crate::desk::Desk;
 use smtp_proto::{
     Misuse,
-    ext::{BodyType, ByMode, DeliverBy, Fact, Hold, Priority, QueueName, Xclient},
-    wire::{DateTime, Mail, ReversePath},
+    client::ClientConfig,
+    ext::{
+        BodyType, ByMode, CustomExtension, DeliverBy, Fact, Hold, OtherParams, Priority, QueueName,
+        Xclient,
+    },
+    wire::{DateTime, Mail, ReversePath, Text},
 };
 
 /// MAIL with one thing more.
@@ -165,4 +169,39 @@ fn a_greeting_with_521_leaves_only_quit() {
     let name = smtp_proto::wire::HelloName::parse("client.example").unwrap();
     assert_eq!(desk.machine.hello(&name), Err(Misuse::NotNow));
     desk.machine.quit().unwrap();
+}
+
+/// RFC 5321 §2.2.1, §2.2.2
+#[test]
+fn an_extension_of_our_own_is_used_where_the_server_announces_it() {
+    let extension = CustomExtension::new("X-SHELF")
+        .and_then(|it| it.mail_parameter("X-SHELF")?.rcpt_parameter("X-SLOT")?.command("XSHELVES"))
+        .unwrap();
+    let config = || ClientConfig::builder().custom(extension.clone()).build();
+    let shelf = mail(|mail| mail.other = OtherParams::parse("X-SHELF=top").unwrap());
+    let other = mail(|mail| mail.other = OtherParams::parse("X-SLOT=1").unwrap());
+    let text = |text| Text::parse(text).unwrap();
+
+    let mut desk = Desk::ready_with(config(), &["X-OTHER"]);
+    assert_eq!(desk.machine.mail(&shelf), Err(Misuse::NotOffered("X-SHELF")));
+    assert_eq!(desk.machine.command("XSHELVES", &text("")), Err(Misuse::NotOffered("X-SHELF")));
+    assert_eq!(desk.machine.capabilities().custom("X-OTHER"), None);
+
+    let mut desk = Desk::ready_with(config(), &["PIPELINING", "x-shelf A B"]);
+    assert_eq!(desk.machine.capabilities().custom("X-SHELF"), Some("A B"));
+    assert_eq!(desk.machine.mail(&other), Err(Misuse::Unregistered));
+    assert_eq!(desk.machine.command("XOTHER", &text("")), Err(Misuse::Unregistered));
+    let id = desk.machine.command("XSHELVES", &text("of oak"));
+    desk.give(id);
+    assert_eq!(desk.sends(), "XSHELVES of oak\r\n");
+    assert_eq!(desk.hears("250 ok\r\n"), ["reply 0 250", "Decision"]);
+    let id = desk.machine.mail(&shelf);
+    desk.give(id);
+    let mut to = crate::desk::rcpt("<a@example.org>");
+    to.other = OtherParams::parse("x-slot").unwrap();
+    desk.machine.rcpt(&to).unwrap();
+    let sent = "MAIL FROM:<a@example.net> X-SHELF=top\r\nRCPT TO:<a@example.org> x-slot\r\n";
+    assert_eq!(desk.sends(), sent);
+    // Without the extension in its configuration, a client knows nothing of it.
+    assert_eq!(self::sent(&["X-SHELF"], &shelf), Err(Misuse::Unregistered));
 }

@@ -174,6 +174,7 @@ pub(crate) fn name(question: &Question) -> &'static str {
         Question::Expand(_) => "expand",
         Question::Etrn(_) => "etrn",
         Question::Xclient(_) => "xclient",
+        Question::Help(_) => "help",
         Question::Command(_) => "command",
     }
 }

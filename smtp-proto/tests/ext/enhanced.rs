@@ -102,7 +102,7 @@ fn a_client_that_said_helo_hears_enhanced_codes_too() {
 fn every_line_of_a_reply_has_the_enhanced_code() {
     let server = Server::new().with(|server| {
         server.desk = |machine, event| match event {
-            Event::Command { pending, .. } => {
+            Event::Help { pending, .. } => {
                 let code = EnhancedCode::new(Class::Success, 0, 0).unwrap();
                 let reply = Accepted::new(214, code, "one\ntwo").unwrap();
                 machine.accept_with(pending, &reply).unwrap();

@@ -46,7 +46,7 @@ fn every_command_has_exactly_one_reply() {
 fn all_lines_of_a_reply_have_one_code_and_all_but_the_last_a_hyphen() {
     let server = Server::new().with(|server| {
         server.desk = |machine, event| match event {
-            Event::Command { pending, .. } => {
+            Event::Help { pending, .. } => {
                 let code = EnhancedCode::new(Class::Success, 0, 0).unwrap();
                 let reply = Accepted::new(214, code, "one\ntwo\nthree").unwrap();
                 machine.accept_with(pending, &reply).unwrap();
