@@ -39,6 +39,7 @@ mod handler;
 mod limiter;
 mod link;
 pub mod middleware;
+mod proxy;
 mod pump;
 mod recv_buffer;
 mod runtime;

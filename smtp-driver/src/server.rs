@@ -3,13 +3,14 @@
 use crate::{
     handler::{NewHandler, Peer},
     limiter::{Full, Limiter, Permit},
+    proxy::read_header,
     runtime::{Runtime, Timer},
     serve::serve,
     service::Service,
     stop::Stop,
     stream::Stream,
 };
-use smtp_proto::CloseReason;
+use smtp_proto::{CloseReason, proxy::ProxyHeader};
 use std::{
     fmt,
     future::{Future, poll_fn},
@@ -205,7 +206,9 @@ impl<R: Spawn, N: NewHandler> Server<R, N> {
 
     fn start<S: Stream + 'static>(&self, stream: S, peer: Peer) {
         let (service, handlers) = self.next.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let permit = match self.limiter.admit(peer.remote.map(|address| address.ip())) {
+        // Those behind a proxy are many, at one address.
+        let bounded = peer.remote.filter(|_| !service.is_proxy(&peer));
+        let permit = match self.limiter.admit(bounded.map(|address| address.ip())) {
             Ok(permit) => permit,
             Err(full) => {
                 self.notice(Notice::TurnedAway { peer: &peer, full });
@@ -222,13 +225,19 @@ impl<R: Spawn, N: NewHandler> Server<R, N> {
     /// The permits are returned last, when the stream is closed.
     async fn serve_one<S: Stream>(
         self,
-        stream: S,
-        peer: Peer,
+        mut stream: S,
+        mut peer: Peer,
         (service, handlers): (Service, Arc<N>),
         permit: Permit,
         running: Permit,
     ) {
-        let result = {
+        let told = match service.is_proxy(&peer) {
+            true => Box::pin(self.hear_proxy(&mut stream, &mut peer, &service)).await,
+            false => Ok(()),
+        };
+        let result = if let Err(error) = told {
+            Some(Err(error))
+        } else {
             let handler = handlers.new_handler(&peer);
             let (stop, cut) = (self.stop.given(), self.cut.given());
             let runtime = self.runtime.clone();
@@ -239,6 +248,25 @@ impl<R: Spawn, N: NewHandler> Server<R, N> {
             None => self.notice(Notice::Cut { peer: &peer }),
         }
         drop((permit, running));
+    }
+
+    /// Learns from a proxy who its client is.
+    async fn hear_proxy<S: Stream>(
+        &self,
+        stream: &mut S,
+        peer: &mut Peer,
+        service: &Service,
+    ) -> io::Result<()> {
+        let patience = sleep(&self.runtime, service.config().timeouts().handshake);
+        let header = unless(patience, read_header(stream));
+        match unless(self.stop.given(), header).await.flatten() {
+            Some(Ok(ProxyHeader::Client { source, destination })) => {
+                *peer = Peer { remote: Some(source), local: Some(destination) };
+                Ok(())
+            }
+            Some(header) => header.map(drop),
+            None => Err(io::ErrorKind::TimedOut.into()),
+        }
     }
 
     /// 421 in place of the greeting (RFC 5321 §3.8, §4.2.2), without the cost of a session. It has

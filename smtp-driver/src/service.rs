@@ -1,8 +1,8 @@
 //! What all connections of a listener share.
 
-use crate::{recv_buffer::Pool, sasl::Credentials, tls::Acceptor};
+use crate::{handler::Peer, recv_buffer::Pool, sasl::Credentials, tls::Acceptor};
 use smtp_proto::server::{ServerConfig, Start};
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 /// What all connections of a listener share: the configuration of the machine, TLS, passwords and
 /// receive buffers. Cheap to clone.
@@ -23,6 +23,7 @@ pub struct Service {
     credentials: Option<Arc<dyn Credentials>>,
     pool: Pool,
     greeting_delay: Duration,
+    proxies: Arc<[IpAddr]>,
 }
 
 /// Why a service cannot be made.
@@ -61,6 +62,7 @@ impl Service {
             credentials: None,
             pool: Pool::default(),
             greeting_delay: Duration::ZERO,
+            proxies: Arc::default(),
         };
         let service = match in_flight {
             0 | 1 => service.decisions_in_flight(Self::DECISIONS_IN_FLIGHT),
@@ -121,6 +123,17 @@ impl Service {
         self
     }
 
+    /// The addresses of proxies in front of the [`Server`](crate::Server) that say by a PROXY header
+    /// (HAProxy's, version 1 or 2) who their clients are. A connection from one of them must begin
+    /// with the header, before TLS, within the time of a TLS handshake, and is closed without a word
+    /// if it does not; [`Peer`] is the client then, and the proxy is not bounded by address. From
+    /// everybody else a header is an unknown command.
+    #[must_use]
+    pub fn proxies(mut self, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        self.proxies = addresses.into_iter().collect();
+        self
+    }
+
     /// The configuration of the machine.
     #[must_use]
     pub fn config(&self) -> &Arc<ServerConfig> {
@@ -152,6 +165,12 @@ impl Service {
         self.credentials.as_deref()
     }
 
+    /// Whether this peer must say who its client is.
+    pub(crate) fn is_proxy(&self, peer: &Peer) -> bool {
+        let address = peer.remote.map(|address| address.ip().to_canonical());
+        address.is_some_and(|address| self.proxies.contains(&address))
+    }
+
     pub(crate) fn delay(&self) -> Duration {
         self.greeting_delay.min(self.config.timeouts().decision / 2)
     }
@@ -171,6 +190,7 @@ impl fmt::Debug for Service {
             .field("credentials", &self.credentials.is_some())
             .field("pool", &self.pool)
             .field("greeting_delay", &self.greeting_delay)
+            .field("proxies", &self.proxies)
             .finish()
     }
 }

@@ -94,10 +94,17 @@ struct World {
 }
 
 fn world(limiter: Limiter) -> World {
+    world_behind(&[], limiter)
+}
+
+/// A server that knows these proxies.
+fn world_behind(proxies: &[&str], limiter: Limiter) -> World {
     let (runtime, net) = (Virtual::default(), Net::default());
     let notices = Arc::new(Mutex::new(Vec::new()));
     let log = notices.clone();
-    let service = Service::new(suite::config()).unwrap();
+    let behind_proxies = !proxies.is_empty();
+    let proxies = proxies.iter().map(|address| address.parse().unwrap());
+    let service = Service::new(suite::config()).unwrap().proxies(proxies);
     let server = Server::new(runtime.clone(), service, Policy::new())
         .limiter(limiter)
         .grace(Duration::from_secs(30))
@@ -105,7 +112,13 @@ fn world(limiter: Limiter) -> World {
             log.lock().unwrap().push(match notice {
                 Notice::AcceptFailed(error) => error.to_string(),
                 Notice::TurnedAway { full, .. } => full.to_string(),
-                Notice::Ended { result, .. } => format!("{:?}", result.as_ref().unwrap()),
+                Notice::Ended { peer, result: Err(error) } => {
+                    format!("{:?} of {}", error.kind(), peer.remote.unwrap())
+                }
+                Notice::Ended { peer, result: Ok(why) } if behind_proxies => {
+                    format!("{why:?} of {} at {:?}", peer.remote.unwrap(), peer.local)
+                }
+                Notice::Ended { result: Ok(why), .. } => format!("{why:?}"),
                 Notice::Cut { .. } => "cut".into(),
                 other => format!("{other:?}"),
             });
@@ -234,4 +247,73 @@ fn a_flood_of_connections_leaves_time_for_those_that_are_there() {
     drop(runtime.0.spawn(server.run(Flood(Some(stream)))));
     runtime.0.run_until(poll_fn(|cx| client.poll_readable(cx))).unwrap();
     assert!(client.take().starts_with(b"220 "));
+}
+
+/// HAProxy, proxy-protocol.txt §2: the greeting comes behind the header
+#[test]
+fn a_proxy_says_who_its_client_is_before_the_greeting() {
+    let world = world_behind(&["192.0.2.80"], Limiter::default());
+    let client = world.net.connect("192.0.2.80:1025");
+    assert_eq!(world.told(&client), "");
+    for piece in ["PRO", "XY TCP4 198.51.100.9 192.0.2.25 4", "0000 25\r\nQUIT\r\n"] {
+        client.put(piece.as_bytes());
+    }
+    let told = world.told(&client);
+    assert!(told.starts_with("220 ") && told.contains("\r\n221 "), "{told}");
+    client.close();
+    world.runtime.run_ready();
+    assert_eq!(world.notices(), ["Quit of 198.51.100.9:40000 at Some(192.0.2.25:25)"]);
+}
+
+/// PROXY-02: bad: close, and no greeting before the header
+#[test]
+fn a_proxy_that_says_nothing_of_its_client_hears_nothing() {
+    let world = world_behind(&["192.0.2.80"], Limiter::default());
+    let silent = world.net.connect("192.0.2.80:1025");
+    let wrong = world.net.connect("[::ffff:192.0.2.80]:1026");
+    wrong.put(b"EHLO client.example\r\n");
+    assert_eq!(world.told(&wrong), "");
+    assert_eq!(world.notices(), ["InvalidData of [::ffff:192.0.2.80]:1026"]);
+    let half = world.net.connect("192.0.2.80:1027");
+    half.put(b"PROXY TCP4 198.51");
+    half.close();
+    assert_eq!(world.told(&half), "");
+    assert_eq!(world.notices(), ["UnexpectedEof of 192.0.2.80:1027"]);
+    world.runtime.run_for(Duration::from_secs(60));
+    assert_eq!(world.told(&silent), "");
+    assert_eq!(world.notices(), ["TimedOut of 192.0.2.80:1025"]);
+}
+
+/// PROXY-01: a stranger cannot say who it is
+#[test]
+fn a_header_from_a_stranger_is_an_unknown_command() {
+    let world = world_behind(&["192.0.2.80"], Limiter::default());
+    let client = world.net.connect("192.0.2.1:1025");
+    client.put(b"PROXY TCP4 127.0.0.1 192.0.2.25 40000 25\r\nQUIT\r\n");
+    let told = world.told(&client);
+    assert!(told.starts_with("220 ") && told.contains("\r\n500 5.5.1 "), "{told}");
+}
+
+/// A health check: the proxy speaks for itself
+#[test]
+fn a_local_header_leaves_the_addresses_as_they_are() {
+    let world = world_behind(&["192.0.2.80"], Limiter::default());
+    let client = world.net.connect("192.0.2.80:1025");
+    client.put(b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0QUIT\r\n");
+    let told = world.told(&client);
+    assert!(told.starts_with("220 ") && told.contains("\r\n221 "), "{told}");
+    client.close();
+    world.runtime.run_ready();
+    assert_eq!(world.notices(), ["Quit of 192.0.2.80:1025 at None"]);
+}
+
+/// Many clients come from one proxy
+#[test]
+fn a_proxy_is_not_bounded_by_address() {
+    let world = world_behind(&["192.0.2.80"], Limiter::new(10, 1));
+    let clients = ["192.0.2.80:1025", "192.0.2.80:1026"].map(|from| world.net.connect(from));
+    for client in &clients {
+        client.put(b"PROXY UNKNOWN\r\n");
+        assert!(world.told(client).starts_with("220 "));
+    }
 }

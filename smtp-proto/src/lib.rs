@@ -147,6 +147,7 @@ pub mod ext;
 mod limits;
 mod line;
 mod misuse;
+pub mod proxy;
 mod secret;
 pub mod server;
 mod status;
