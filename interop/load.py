@@ -131,16 +131,31 @@ def large(server, megabytes):
     server.clear()
     room = shutil.disk_usage(server.path).free >> 20
     expect(room > 3 * megabytes, f"the disk has only {room} MiB free")
+    head = b"From: <sender@client.example>\r\nSubject: large\r\n\r\n"
+    began = time.monotonic()
+    envelope = ["--mail-from", SENDER, "--mail-rcpt", USER]
+    sent, size = upload(server.port, head, megabytes, *envelope)
+    took = time.monotonic() - began
+
+    server.wait_for(1, seconds=120)
+    paths = server.files()
+    expect(len(paths) == 1, f"{len(paths)} messages are stored:\n{server.log()[-2000:]}")
+    stored = digest(paths[0], server.trace)
+    server.clear()
+    expect(stored == sent, "it was changed on the way")
+    peak = server.peak_memory()
+    expect(peak < MEMORY, f"{peak >> 20} MiB resident")
+    return f"{size >> 20} MiB in {took:.1f} s, {peak / (1 << 20):.1f} MiB resident at most"
+
+
+def upload(port, head, megabytes, *options):
+    """Has curl send `head` and a body of `megabytes` MiB from a pipe; their SHA-256 and size."""
     line = b"0123456789abcdef" * 4 + b"0123456789.\r\n"
     block = line * ((1 << 20) // len(line))
     blocks = (megabytes << 20) // len(block) + 1
-    head = b"From: <sender@client.example>\r\nSubject: large\r\n\r\n"
     sent = hashlib.sha256(head)
-
-    began = time.monotonic()
-    command = ["curl", "--silent", "--show-error", "--max-time", "900", "--mail-from", SENDER,
-               "--mail-rcpt", USER, "--upload-file", "-",
-               f"smtp://127.0.0.1:{server.port}/client.example"]  # fmt: skip
+    command = ["curl", "--silent", "--show-error", "--max-time", "900", *options,
+               "--upload-file", "-", f"smtp://127.0.0.1:{port}/client.example"]  # fmt: skip
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as curl:
         try:
             curl.stdin.write(head)
@@ -152,18 +167,7 @@ def large(server, megabytes):
             pass  # curl says why
         errors = curl.stderr.read().decode(errors="replace")
     expect(curl.returncode == 0, f"curl ended with {curl.returncode}: {errors}")
-    took = time.monotonic() - began
-
-    server.wait_for(1, seconds=120)
-    paths = server.files()
-    expect(len(paths) == 1, f"{len(paths)} messages are stored:\n{server.log()[-2000:]}")
-    stored = digest(paths[0], server.trace)
-    server.clear()
-    expect(stored == sent.hexdigest(), "it was changed on the way")
-    peak = server.peak_memory()
-    expect(peak < MEMORY, f"{peak >> 20} MiB resident")
-    size = len(head) + blocks * len(block)
-    return f"{size >> 20} MiB in {took:.1f} s, {peak / (1 << 20):.1f} MiB resident at most"
+    return sent.hexdigest(), len(head) + blocks * len(block)
 
 
 def digest(path, trace):

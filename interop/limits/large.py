@@ -3,9 +3,9 @@
 import hashlib
 import pathlib
 import shutil
-import subprocess
 import time
 
+from load import upload
 from ours import SENDER, Mta
 from report import expect
 
@@ -75,24 +75,9 @@ def large(binaries, megabytes):
 
 def submit(mta, megabytes):
     """Sends it from a pipe; its SHA-256 and its size."""
-    block = (b"0123456789abcdef" * 4 + b"0123456789.\r\n") * ((1 << 20) // 77)
-    blocks = (megabytes << 20) // len(block) + 1
-    sent = hashlib.sha256(HEAD)
-    command = ["curl", "--silent", "--show-error", "--max-time", "600", "--ssl-reqd", "--insecure",
-               "--user", f"you:{PASSWORD}", "--mail-from", SENDER, "--mail-rcpt", "you@far.test",
-               "--upload-file", "-", f"smtp://127.0.0.1:{mta.port}/client.example"]  # fmt: skip
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as curl:
-        try:
-            curl.stdin.write(HEAD)
-            for _ in range(blocks):
-                curl.stdin.write(block)
-                sent.update(block)
-            curl.stdin.close()
-        except BrokenPipeError:
-            pass  # curl says why
-        errors = curl.stderr.read().decode(errors="replace")
-    expect(curl.returncode == 0, f"curl ended with {curl.returncode}: {errors}")
-    return sent.hexdigest(), len(HEAD) + blocks * len(block)
+    login = ["--ssl-reqd", "--insecure", "--user", f"you:{PASSWORD}"]
+    envelope = ["--mail-from", SENDER, "--mail-rcpt", "you@far.test"]
+    return upload(mta.port, HEAD, megabytes, *login, *envelope)
 
 
 def digest(path: pathlib.Path):
