@@ -12,23 +12,32 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A case: the requirement it judges, and how.
+/// A case: the requirement it judges, and how: that of a server, unless `R` says otherwise.
 #[derive(Clone, Copy)]
-pub struct Case {
+pub struct Case<R = fn(&Tester<'_>) -> Outcome> {
     /// The requirement.
     pub id: &'static str,
     /// Judges it.
-    pub run: fn(&Tester<'_>) -> Outcome,
+    pub run: R,
 }
 
-impl Case {
+impl<R> Case<R> {
     /// What it judges.
     pub fn requirement(&self) -> Option<&'static Requirement> {
         requirement::find(self.id)
     }
+
+    /// What `run`, which is that of the case, comes to in a profile that is strict or not.
+    pub(crate) fn judged(&self, strict: bool, run: impl FnOnce() -> Outcome) -> Verdict {
+        match catch_unwind(AssertUnwindSafe(run)) {
+            Ok(Ok(())) => Verdict::Pass,
+            Ok(Err(verdict)) => graded(verdict, self.requirement(), strict),
+            Err(_) => Verdict::Error("the case panicked".into()),
+        }
+    }
 }
 
-impl std::fmt::Debug for Case {
+impl<R> std::fmt::Debug for Case<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Case").field("id", &self.id).finish_non_exhaustive()
     }
@@ -54,7 +63,7 @@ fn milliseconds<S: serde::Serializer>(took: &Duration, to: S) -> Result<S::Ok, S
 }
 
 /// A breach of what is no MUST, in the profile of the run, is a shortcoming.
-pub(crate) fn graded(verdict: Verdict, of: Option<&Requirement>, strict: bool) -> Verdict {
+fn graded(verdict: Verdict, of: Option<&Requirement>, strict: bool) -> Verdict {
     match verdict {
         Verdict::Fail(finding) if of.is_some_and(|r| !r.graded(strict).is_must()) => {
             Verdict::Warn(finding)
@@ -84,11 +93,7 @@ fn before_auth(verdict: Verdict, sessions: &[Vec<Line>]) -> Verdict {
 pub fn run(case: Case, run: &Run) -> Report {
     let began = Instant::now();
     let tester = Tester::new(run, case.id);
-    let verdict = match catch_unwind(AssertUnwindSafe(|| (case.run)(&tester))) {
-        Ok(Ok(())) => Verdict::Pass,
-        Ok(Err(verdict)) => graded(verdict, case.requirement(), run.strict),
-        Err(_) => Verdict::Error("the case panicked".into()),
-    };
+    let verdict = case.judged(run.strict, || (case.run)(&tester));
     let sessions = tester.transcripts();
     let verdict = if run.cooperation.sign_in { before_auth(verdict, &sessions) } else { verdict };
     Report { id: case.id, verdict, sessions, took: began.elapsed() }

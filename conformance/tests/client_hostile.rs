@@ -81,14 +81,6 @@ impl Running for Attacking {
     }
 
     fn stop(&mut self) {}
-
-    fn memory(&mut self) -> Option<u64> {
-        None
-    }
-
-    fn output(&mut self) -> String {
-        String::new()
-    }
 }
 
 /// Goes on until the judge closes.

@@ -87,14 +87,6 @@ impl Running for Person {
     }
 
     fn stop(&mut self) {}
-
-    fn memory(&mut self) -> Option<u64> {
-        None
-    }
-
-    fn output(&mut self) -> String {
-        String::new()
-    }
 }
 
 impl Drop for Person {

@@ -20,53 +20,25 @@ mod serve;
 pub mod trial;
 
 use crate::{
-    case::{Report, graded},
-    outcome::{Outcome, Verdict},
-    requirement::{self, Requirement},
+    case::{self, Report},
+    outcome::Outcome,
     runner::{self, Task},
     select::Selection,
 };
-use std::{
-    num::NonZeroUsize,
-    panic::{AssertUnwindSafe, catch_unwind},
-    time::Instant,
-};
+use std::{num::NonZeroUsize, time::Instant};
 use trial::{Run, Trial};
 
 /// How many cases run at once if nobody says otherwise: each starts a client.
 pub const JOBS: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 
-/// A case: the requirement it judges, and how.
-#[derive(Clone, Copy)]
-pub struct Case {
-    /// The requirement.
-    pub id: &'static str,
-    /// Judges it.
-    pub run: fn(&Trial<'_>) -> Outcome,
-}
-
-impl Case {
-    /// What it judges.
-    pub fn requirement(&self) -> Option<&'static Requirement> {
-        requirement::find(self.id)
-    }
-}
-
-impl std::fmt::Debug for Case {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Case").field("id", &self.id).finish_non_exhaustive()
-    }
-}
+/// A case for clients.
+pub type Case = case::Case<fn(&Trial<'_>) -> Outcome>;
 
 /// Runs a case. Whatever happens in it, it ends in a report.
 pub fn run(case: Case, run: &Run) -> Report {
     let began = Instant::now();
     let trial = Trial::new(run, case.id);
-    let verdict = match catch_unwind(AssertUnwindSafe(|| (case.run)(&trial))) {
-        Ok(Ok(())) => Verdict::Pass,
-        Ok(Err(verdict)) => graded(verdict, case.requirement(), run.strict),
-        Err(_) => Verdict::Error("the case panicked".into()),
-    };
+    let verdict = case.judged(run.strict, || (case.run)(&trial));
     Report { id: case.id, verdict, sessions: trial.transcripts(), took: began.elapsed() }
 }
 

@@ -93,10 +93,14 @@ pub trait Running {
     fn stop(&mut self);
 
     /// The most memory that it has had, in octets, if that can be seen.
-    fn memory(&mut self) -> Option<u64>;
+    fn memory(&mut self) -> Option<u64> {
+        None
+    }
 
-    /// What it said to the user.
-    fn output(&mut self) -> String;
+    /// What it said to the user, if that can be heard.
+    fn output(&mut self) -> String {
+        String::new()
+    }
 }
 
 /// What the exit status and the time of a client mean.

@@ -128,10 +128,6 @@ impl Running for Thread {
     fn memory(&mut self) -> Option<u64> {
         Some(self.memory.load(Ordering::Relaxed))
     }
-
-    fn output(&mut self) -> String {
-        String::new()
-    }
 }
 
 struct Sending {
