@@ -7,40 +7,21 @@ mod site;
 use serde_json::Value;
 use site::{
     Client, Site, eventually, files,
+    log::{Lines, events},
+    login::base64,
     tls::{dialogue, tls},
 };
-use smtp_mta::{
-    config::{Log, LogFormat, LogLevel},
-    log::subscriber,
-};
-use smtp_proto::wire::Base64;
+use smtp_mta::config::{LogFormat, LogLevel};
 use std::{
-    fs, io,
+    fs,
     net::{SocketAddr, TcpListener},
-    sync::{Arc, Mutex},
 };
 use testkit::dns::Zone;
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(octets)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// The passwords of users, and of this server at another: right ones and wrong ones.
 const PASSWORDS: [&str; 4] = ["hunter2", "hunter3", "correct horse", "wrong horse"];
 /// A line of a message.
 const BODY: &str = "zebra crossing";
-
-fn base64(text: &str) -> String {
-    Base64::encode(text.as_bytes()).as_str().to_owned()
-}
 
 /// What a user says to send a message.
 fn message(to: &[&str]) -> Vec<(String, &'static str)> {
@@ -58,19 +39,7 @@ fn port(ip: [u8; 4]) -> SocketAddr {
 
 /// The smarthost, where `me` logs in.
 fn relay(at: SocketAddr) -> Site {
-    let relay = Site::with(&format!(
-        "hostname = 'relay.example'
-         [[listener]]
-         address = '{at}'
-         role = 'submission'
-         [[domain]]
-         name = 'relay.example'
-         mailboxes = ['you']
-         [[user]]
-         name = 'me'
-         may_send_as = ['*']"
-    ));
-    relay.add_user("me", PASSWORDS[2]);
+    let relay = Site::smarthost(&[(at, "submission")], PASSWORDS[2]);
     fs::write(relay.folder.path().join("right"), PASSWORDS[2]).unwrap();
     fs::write(relay.folder.path().join("wrong"), PASSWORDS[3]).unwrap();
     relay
@@ -122,11 +91,7 @@ fn life<'e>(events: &'e [Value], id: &Value) -> Vec<&'e str> {
 
 #[test]
 fn the_log_tells_the_life_of_a_message_by_its_id_and_no_secret() {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let log = Log { format: LogFormat::Json, level: LogLevel::Debug };
-    let subscriber = subscriber(log, false, move || writer.clone());
-    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let lines = Lines::of_process(LogFormat::Json, LogLevel::Debug);
 
     let names = Zone::new("relay.example A 127.0.0.5").serve();
     let mut relay = relay(port([127, 0, 0, 5]));
@@ -174,7 +139,7 @@ fn the_log_tells_the_life_of_a_message_by_its_id_and_no_secret() {
     a.stop();
     relay.stop();
 
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let text = lines.text();
     let stored = String::from_utf8_lossy(&stored);
     let encoded = PASSWORDS.map(base64);
     let secrets = PASSWORDS.into_iter().chain(encoded.iter().map(String::as_str)).chain(said);
@@ -185,7 +150,7 @@ fn the_log_tells_the_life_of_a_message_by_its_id_and_no_secret() {
     assert!(!text.contains(BODY), "{text}");
     assert!(kept.contains("C: AUTH SCRAM-SHA-256 ***\n") && !kept.contains(BODY), "{kept}");
 
-    let events: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events = events(&text);
     for kind in ["message", "recipient", "delivery", "dialogue", "failed", "gone", "notice"] {
         let mut found = events.iter().filter(|event| event["message"] == kind).peekable();
         assert!(found.peek().is_some(), "no {kind} in {text}");

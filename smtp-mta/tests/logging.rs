@@ -3,36 +3,15 @@
 
 mod site;
 
-use serde_json::Value;
-use site::{Client, Site};
-use smtp_mta::{
-    config::{Log, LogFormat, LogLevel},
-    log::subscriber,
+use site::{
+    Client, Site,
+    log::{Lines, events},
 };
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(octets)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use smtp_mta::config::{LogFormat, LogLevel};
 
 #[test]
 fn each_message_and_each_session_is_one_line_with_one_name_for_each() {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let log = Log { format: LogFormat::Json, level: LogLevel::Info };
-    let subscriber = subscriber(log, false, move || writer.clone());
-    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let lines = Lines::of_process(LogFormat::Json, LogLevel::Info);
 
     let mut site = Site::new();
     let mut client = Client::greeted(site.address);
@@ -47,10 +26,9 @@ fn each_message_and_each_session_is_one_line_with_one_name_for_each() {
     drop(client);
     site.stop();
 
-    let octets = lines.0.lock().unwrap().clone();
-    let text = String::from_utf8(octets).unwrap();
+    let text = lines.text();
     assert!(!text.contains("secret"), "{text}");
-    let events: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events = events(&text);
     let only = |kind: &str| {
         let mut found = events.iter().filter(|event| event["message"] == kind);
         let first = found.next().unwrap_or_else(|| unreachable!("no {kind} in {text}"));

@@ -5,41 +5,15 @@ mod site;
 
 use site::{
     Site,
+    log::Lines,
+    login::{base64, plain},
     tls::{dialogue, tls},
 };
-use smtp_mta::{
-    config::{Log, LogFormat, LogLevel},
-    log::subscriber,
-};
-use smtp_proto::wire::Base64;
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(octets)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn base64(text: &str) -> String {
-    Base64::encode(text.as_bytes()).as_str().to_owned()
-}
+use smtp_mta::config::{LogFormat, LogLevel};
 
 #[test]
 fn logins_are_logged_without_any_secret() {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let log = Log { format: LogFormat::Text, level: LogLevel::Debug };
-    let subscriber = subscriber(log, false, move || writer.clone());
-    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let lines = Lines::of_process(LogFormat::Text, LogLevel::Debug);
 
     let mut site = Site::with(
         "hostname = 'mx.example'
@@ -48,9 +22,6 @@ fn logins_are_logged_without_any_secret() {
          role = 'submissions'",
     );
     site.add_user("you", "hunter2");
-    let plain = |name: &str, password: &str| {
-        format!("AUTH PLAIN {}\r\n", base64(&format!("\0{name}\0{password}")))
-    };
     for exchange in [
         vec![
             // A password where the name should be, and one that is nearly right.
@@ -80,7 +51,7 @@ fn logins_are_logged_without_any_secret() {
     }
     site.stop();
 
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let text = lines.text();
     for secret in ["hunter", "aHVudGVy", &base64("\0you\0hunter2"), "argon2id", "SCRAM-SHA-256$"] {
         assert!(!text.contains(secret), "{secret} is in\n{text}");
     }

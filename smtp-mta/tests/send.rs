@@ -18,15 +18,7 @@ const PASSWORD: &str = "a pass word";
 
 /// A server for `mx.example` with one listener, and the user `you`.
 fn site(listener: &str) -> Site {
-    let site = Site::with(&format!(
-        "hostname = 'mx.example'
-         [[listener]]
-         address = '127.0.0.1:0'
-         {listener}
-         [[domain]]
-         name = 'mx.example'
-         mailboxes = ['you', 'other']"
-    ));
+    let site = Site::listening(listener);
     site.add_user("you", PASSWORD);
     site
 }

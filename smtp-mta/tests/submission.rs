@@ -6,6 +6,7 @@ mod site;
 use rustls::{ClientConnection, StreamOwned};
 use site::{
     Client, Site,
+    login::{base64, plain},
     tls::{dialogue, tls},
 };
 use smtp_driver::sasl::{ClientExchange, Login};
@@ -17,14 +18,8 @@ use std::{
 
 /// A site for `mx.example` with one listener, and `you` with the password `pass`.
 fn site(listener: &str) -> Site {
-    let site = Site::with(&format!(
-        "hostname = 'mx.example'
-         [[listener]]
-         address = '127.0.0.1:0'
-         {listener}
-         [[domain]]
-         name = 'mx.example'
-         mailboxes = ['you', 'other']
+    let site = Site::listening(&format!(
+        "{listener}
          [[user]]
          name = 'you'
          may_send_as = ['sales@mx.example']"
@@ -40,14 +35,6 @@ fn inside(site: &Site) -> Inside {
     let mut stream = tls(site, "mx.example", site.connect().into_stream());
     dialogue(&mut stream, &[("", "220 "), ("EHLO client.example\r\n", "250 ")]);
     stream
-}
-
-fn base64(text: &str) -> String {
-    Base64::encode(text.as_bytes()).as_str().to_owned()
-}
-
-fn plain(name: &str, password: &str) -> String {
-    format!("AUTH PLAIN {}\r\n", base64(&format!("\0{name}\0{password}")))
 }
 
 fn logged_in(site: &Site) -> Inside {

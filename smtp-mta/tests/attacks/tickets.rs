@@ -2,13 +2,13 @@
 
 use crate::site::{
     Client, Site,
+    login::plain,
     tls::{certificate, client, connected, dialogue},
 };
 use rustls::{
     ClientConfig, ClientConnection, HandshakeKind, StreamOwned,
     version::{TLS12, TLS13},
 };
-use smtp_proto::wire::Base64;
 use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     sync::Arc,
@@ -42,7 +42,7 @@ fn a_tls_session_of_another_listener_is_no_login() {
     ));
     site.add_user("you", "pass");
     let hello = ("EHLO client.example\r\n", "250 ");
-    let login = format!("AUTH PLAIN {}\r\n", Base64::encode(b"\0you\0pass"));
+    let login = plain("you", "pass");
     let mail = |reply| ("MAIL FROM:<you@mx.example>\r\n", reply);
     let rcpt = ("RCPT TO:<x@elsewhere.example>\r\n", "550 5.7.1 ");
     // In TLS 1.3 no session can go on: no ticket is sent.

@@ -23,22 +23,8 @@ struct Relay {
 impl Relay {
     fn start() -> Self {
         let [starttls, implicit] = [(); 2].map(|()| free_port([127, 0, 0, 5].into()));
-        let site = Site::with(&format!(
-            "hostname = 'relay.example'
-             [[listener]]
-             address = '{starttls}'
-             role = 'submission'
-             [[listener]]
-             address = '{implicit}'
-             role = 'submissions'
-             [[domain]]
-             name = 'relay.example'
-             mailboxes = ['you']
-             [[user]]
-             name = 'me'
-             may_send_as = ['*']"
-        ));
-        site.add_user("me", "correct horse");
+        let listeners = [(starttls, "submission"), (implicit, "submissions")];
+        let site = Site::smarthost(&listeners, "correct horse");
         Self { site, starttls, implicit }
     }
 

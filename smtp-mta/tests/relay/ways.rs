@@ -2,10 +2,9 @@
 
 use crate::{
     far::Far,
-    site::{Client, Site, eventually, tls::dialogue, tls::tls, without_trace},
+    site::{Client, Site, eventually, login::plain, tls::dialogue, tls::tls, without_trace},
     world::{MESSAGE, World, ZONE, free_port},
 };
-use smtp_proto::wire::Base64;
 use testkit::dns::Zone;
 
 /// The one message in a mailbox.
@@ -36,13 +35,12 @@ fn what_a_user_submits_is_in_the_mailbox_of_another_server() {
     world.a.add_user("me", "pass");
     let stream = Client::connect(submissions).into_stream();
     let mut stream = tls(&world.a, "mx.a.example", stream);
-    let plain = Base64::encode(b"\0me\0pass");
     dialogue(
         &mut stream,
         &[
             ("", "220 "),
             ("EHLO client.example\r\n", "250 "),
-            (&format!("AUTH PLAIN {plain}\r\n"), "235 "),
+            (&plain("me", "pass"), "235 "),
             ("MAIL FROM:<me@a.example>\r\n", "250 "),
             ("RCPT TO:<you@b.example>\r\n", "250 "),
             ("DATA\r\n", "354 "),

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+pub(crate) mod log;
+pub(crate) mod login;
 pub(crate) mod program;
 pub(crate) mod tls;
 
@@ -54,14 +56,35 @@ impl Site {
 
     /// A server for `mx.example` with two mailboxes.
     pub(crate) fn new() -> Self {
-        Self::with(
+        Self::listening("")
+    }
+
+    /// The same with `more` about its one listener, and behind that.
+    pub(crate) fn listening(more: &str) -> Self {
+        Self::with(&format!(
             "hostname = 'mx.example'
-             [[listener]]
-             address = '127.0.0.1:0'
              [[domain]]
              name = 'mx.example'
-             mailboxes = ['you', 'other']",
-        )
+             mailboxes = ['you', 'other']
+             [[listener]]
+             address = '127.0.0.1:0'
+             {more}"
+        ))
+    }
+
+    /// `relay.example` at these addresses and in these roles, where `me` logs in and sends as
+    /// anybody.
+    pub(crate) fn smarthost(listeners: &[(SocketAddr, &str)], password: &str) -> Self {
+        let mut config = "hostname = 'relay.example'
+             domain = [{ name = 'relay.example', mailboxes = ['you'] }]
+             user = [{ name = 'me', may_send_as = ['*'] }]"
+            .to_owned();
+        for (address, role) in listeners {
+            config += &format!("\n[[listener]]\naddress = '{address}'\nrole = '{role}'");
+        }
+        let site = Self::with(&config);
+        site.add_user("me", password);
+        site
     }
 
     pub(crate) fn connect(&self) -> Client {
