@@ -201,9 +201,11 @@ impl Session<'_> {
             return Err(Stop::Failed);
         }
         let key = hmac::Key::new(hmac::HMAC_SHA256, b"the secret of this server");
-        let salt = hmac::sign(&key, user.as_bytes());
+        let random = if !known && self.has(F::ScramSaltRandom) { self.server.id() } else { 0 };
+        let salt = hmac::sign(&key, format!("{user}{random}").as_bytes());
         let salt = &salt.as_ref()[..16];
         let rounds = if self.has(F::ScramFewIterations) { 1000 } else { 4096 };
+        let nonce = if self.has(F::ScramOwnNonce) { "" } else { nonce };
         let nonce = format!("{nonce}{:016x}", self.server.id().wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let server_first = format!("r={nonce},s={},i={rounds}", STANDARD.encode(salt));
         let last = self.challenge(server_first.as_bytes())?;
@@ -230,6 +232,9 @@ impl Session<'_> {
         let expected: Vec<u8> = client_key.iter().zip(&signature).map(|(a, b)| a ^ b).collect();
         if STANDARD.decode(proof).ok() != Some(expected) || !known || self.has(F::AuthFails) {
             return Err(Stop::Failed);
+        }
+        if self.has(F::ScramNoSignature) {
+            return Ok(user);
         }
         let key = if self.has(F::ScramBadSignature) { &b"Server Kay"[..] } else { b"Server Key" };
         let signature = sign(&sign(&salted, key), message.as_bytes());

@@ -54,6 +54,7 @@ impl Session<'_> {
         if !extended && !self.has(F::HeloGetsExtensions) {
             return self.say(250, status, first);
         }
+        let first = if self.has(F::EhloSaysHello) { "--- welcome ---".into() } else { first };
         let mut lines = vec![first.into_bytes()];
         lines.extend(self.extensions().into_iter().map(String::into_bytes));
         self.reply(250, status, &lines)
@@ -73,6 +74,7 @@ impl Session<'_> {
         let size = match () {
             () if self.has(F::SizeSyntax) => "SIZE 64K".into(),
             () if self.has(F::SmallMessages) => "SIZE".into(),
+            () if self.has(F::EhloTwoSpaces) => format!("SIZE  {SIZE}"),
             () => format!("SIZE {SIZE}"),
         };
         list(&size, false);
@@ -108,10 +110,15 @@ impl Session<'_> {
         let clear = self.has(F::AuthInClear) || self.has(F::TlsKeepsAuth);
         let no_auth = self.is_lmtp() || self.has(F::TlsRequiredNoAuth);
         list(&auth, no_auth || (!secure && !clear));
-        list("REQUIRETLS", !secure && !self.has(F::RequireTlsInClear));
-        let future = "FUTURERELEASE 315360000 2036-01-01T00:00:00Z";
+        let only = if self.has(F::RequireTlsParameter) { "REQUIRETLS YES" } else { "REQUIRETLS" };
+        list(only, !secure && !self.has(F::RequireTlsInClear));
+        let future = match self.has(F::FutureReleaseBare) {
+            true => "FUTURERELEASE",
+            false => "FUTURERELEASE 315360000 2036-01-01T00:00:00Z",
+        };
         list(future, !submission && self.user.is_none() && !self.has(F::HoldForStrangers));
-        list("XCLIENT NAME ADDR", !self.server.setting.trusted);
+        let stranger = !self.server.setting.trusted && !self.has(F::XclientOffered);
+        list("XCLIENT NAME ADDR", stranger);
         list("FROBNICATE", !self.has(F::UnregisteredKeyword));
         list("X_FAST!=YES", !self.has(F::BadKeyword));
         if self.has(F::KeywordParameters) {
@@ -297,8 +304,9 @@ impl Session<'_> {
         }
         let tls = Arc::clone(&self.server.tls);
         if !self.stream.start_tls(&tls, &[]) {
-            if self.has(F::TlsErrorInClear) {
-                return self.say(454, "4.7.0", "TLS failed");
+            if self.has(F::TlsErrorInClear) || self.has(F::TlsErrorCloses) {
+                self.say(454, "4.7.0", "TLS failed");
+                return if self.has(F::TlsErrorCloses) { Flow::Close } else { Flow::On };
             }
             return Flow::Close;
         }

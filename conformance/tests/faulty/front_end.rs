@@ -37,6 +37,13 @@ impl Session<'_> {
             0x21 => matches!(head[13], 0 | 0x11 | 0x21),
             _ => false,
         };
+        if head[12] == 0x20 && self.has(F::ProxyLocalBlock) {
+            return known;
+        }
+        if head[13] == 0 && self.has(F::ProxyUnspecifiedHangs) {
+            while self.stream.fill() {}
+            return false;
+        }
         known && self.stream.take(usize::from(length)).is_some()
     }
 

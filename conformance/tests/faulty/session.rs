@@ -68,6 +68,7 @@ impl<'s> Session<'s> {
         stream.says_goodbye = !server.has(F::NoCloseNotify);
         stream.trickles = server.has(F::TrickleForEver);
         stream.no_renegotiation_info = server.has(F::NoSecureRenegotiation);
+        stream.no_alert = server.has(F::TlsErrorCloses);
         stream.old_tls = server.has(F::OldTls);
         if server.setting.habit == Some(Habit::Slow) {
             stream.late = Duration::from_millis(250);
@@ -144,6 +145,7 @@ impl<'s> Session<'s> {
         let code = match () {
             () if self.has(F::GreetsWith250) => 250,
             () if self.has(F::Greets554Closes) => 554,
+            () if self.has(F::Greets554Serves) || self.has(F::Greets554NoQuit) => 554,
             () if self.has(F::Greets521Serves) => 521,
             () => 220,
         };
@@ -166,7 +168,7 @@ impl<'s> Session<'s> {
             if !self.has(F::StopsSilently) {
                 self.say(421, "4.3.2", "going down");
             }
-            return Flow::Close;
+            return if self.has(F::StopsAndStays) { Flow::On } else { Flow::Close };
         }
         if self.has(F::Greets554Closes) {
             return Flow::Close;
@@ -268,6 +270,9 @@ impl<'s> Session<'s> {
         if self.lacks(verb) {
             return self.say(502, "5.5.1", "not implemented");
         }
+        if self.has(F::Greets554NoQuit) {
+            return self.say(503, "5.5.1", "no service here");
+        }
         match verb {
             b"EHLO" | b"HELO" | b"LHLO" => self.hello(verb, argument),
             b"MAIL" => self.mail(argument),
@@ -309,9 +314,11 @@ impl<'s> Session<'s> {
         if self.has(F::UnknownCommandCloses) {
             return Flow::Close;
         }
-        for (fault, octets) in
-            [(F::FourDigitCodes, &b"5000 5.5.1 unknown\r\n"[..]), (F::Code650, b"650 unknown\r\n")]
-        {
+        for (fault, octets) in [
+            (F::FourDigitCodes, &b"5000 5.5.1 unknown\r\n"[..]),
+            (F::Code650, b"650 unknown\r\n"),
+            (F::Code560, b"560 5.5.1 unknown\r\n"),
+        ] {
             if self.has(fault) {
                 self.stream.unsent.extend_from_slice(octets);
                 return Flow::On;

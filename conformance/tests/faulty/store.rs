@@ -33,7 +33,9 @@ impl Session<'_> {
             }
             if !done.contains(&mailbox) {
                 done.push(mailbox);
-                write(self.server, mailbox, &self.with_trace(mail, text));
+                for _ in 0..if self.has(F::DeliversTwice) { 2 } else { 1 } {
+                    write(self.server, mailbox, &self.with_trace(mail, text));
+                }
             }
             let always = self.has(F::SuccessDsnAlways) && !recipient.notify.is_empty();
             let wanted = recipient.notify.iter().any(|n| n == "SUCCESS");

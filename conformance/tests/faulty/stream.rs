@@ -37,6 +37,8 @@ pub(crate) struct Stream {
     pub late: Duration,
     /// Leaves `renegotiation_info` out of its ServerHello.
     pub no_renegotiation_info: bool,
+    /// Says no alert where a handshake fails.
+    pub no_alert: bool,
     /// Agrees on versions below TLS 1.2.
     pub old_tls: bool,
 }
@@ -58,6 +60,7 @@ impl Stream {
             deadline: Instant::now() + idle,
             late: Duration::ZERO,
             no_renegotiation_info: false,
+            no_alert: false,
             old_tls: false,
         }
     }
@@ -220,7 +223,9 @@ impl Stream {
                 return false;
             }
             if decrypt(&mut tls, &octets, &mut self.unread).is_err() {
-                push(&mut tls, &mut self.end);
+                if !self.no_alert {
+                    push(&mut tls, &mut self.end);
+                }
                 return false;
             }
         }

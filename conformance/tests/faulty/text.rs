@@ -23,6 +23,7 @@ fn ends(session: &Session<'_>) -> Vec<Vec<u8>> {
     let one: &[(F, &[u8])] = &[
         (F::LfDotLf, b"\n.\n"),
         (F::LfDotLfFlushes, b"\n.\n"),
+        (F::LfDotLfRefuses, b"\n.\n"),
         (F::LfDotCrlf, b"\n.\r\n"),
         (F::CrlfDotLf, b"\r\n.\n"),
         (F::CrDotCr, b"\r.\r"),
@@ -138,6 +139,10 @@ impl Session<'_> {
                 .filter(|(at, _)| !(self.has(F::CrHidesEnd) && raw[..*at].ends_with(b"\r")))
                 .min_by_key(|(at, end)| (*at, usize::MAX - end.len()));
             if let Some((at, end)) = found {
+                if self.has(F::LfDotLfRefuses) && !end.starts_with(b"\r\n") {
+                    self.stream.unread = raw.split_off(at + end.len());
+                    return End::Refused;
+                }
                 let mut rest = raw.split_off(at + end.len());
                 if end.ends_with(b"\r") && rest.starts_with(b"\n") {
                     rest.remove(0);
