@@ -9,6 +9,7 @@ use smtp_conformance::{
     requirement::{Half, Level},
     runner,
     select::Selection,
+    smuggling,
 };
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     Server(Box<Server>),
     /// Run the cases against a client
     Client(Box<Client>),
+    /// Try to smuggle messages through a server that relays, into the one that it relays to
+    Smuggling(Box<Smuggling>),
     /// Look at a server and write a first target file; sends no message
     Probe(Probe),
     /// List the requirements
@@ -150,6 +153,50 @@ pub(crate) struct Client {
     /// What is made of it
     #[command(flatten)]
     pub(crate) outputs: Outputs,
+}
+
+/// Try to smuggle messages through a server that relays, into the one that it relays to.
+#[derive(Debug, Args)]
+pub(crate) struct Smuggling {
+    /// The target file of the server that relays; `capture` is where it relays to
+    #[arg(value_name = "SENDER")]
+    pub(crate) sender: PathBuf,
+    /// The target file of the server that it shall relay to, with two mailboxes
+    #[arg(value_name = "RECEIVER")]
+    pub(crate) receiver: PathBuf,
+    /// These servers are not on this machine: they are mine
+    #[arg(long)]
+    pub(crate) i_run_this_server: bool,
+    /// Forms of a false end, by their names in the report; all of them otherwise
+    #[arg(long, value_name = "FORM", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// Messages handed over at once, and sessions with the receiver at once
+    #[arg(long, value_name = "N", default_value_t = smuggling::JOBS)]
+    pub(crate) jobs: NonZeroUsize,
+    /// Seconds to wait for a reply of the sender
+    #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    /// Seconds that a message may take to the mailbox
+    #[arg(long, value_name = "S", default_value = "30", value_parser = seconds)]
+    pub(crate) patience: Duration,
+    /// Seconds to wait for a second message that should not come
+    #[arg(long, value_name = "S", default_value = "1", value_parser = seconds)]
+    pub(crate) pause: Duration,
+    /// Makes the messages of this run its own; a new number otherwise
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Write the report as JSON (`-`: to standard output)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Show the dialogues of all forms
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+    /// Show the summary only
+    #[arg(long, short, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Colours
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Colour,
 }
 
 /// What is made of a run.

@@ -29,6 +29,7 @@ pub mod runner;
 pub mod sasl;
 pub mod select;
 pub mod session;
+pub mod smuggling;
 pub mod stored;
 pub mod target;
 pub mod tester;

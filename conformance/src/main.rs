@@ -8,6 +8,7 @@ mod command_line;
 mod garden_command;
 mod packaging;
 mod preflight;
+mod smuggle;
 mod told;
 
 use clap::{CommandFactory, Parser};
@@ -61,6 +62,11 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let ended = match arguments.command {
         Command::Server(server) => judge(&server),
+        Command::Smuggling(pair) => {
+            let no_color = std::env::var_os("NO_COLOR");
+            let terminal = io::stdout().is_terminal();
+            smuggle::smuggle(&pair, coloured(pair.color, terminal, no_color.as_deref()))
+        }
         Command::Probe(probe) => look(&probe),
         Command::Client(client) => judge_client(&client),
         Command::List { clients, filters } => list(&filters, clients),

@@ -15,12 +15,7 @@ impl Told {
     pub(crate) fn described(&self) -> Result<Described, String> {
         let mut all = match &self.target {
             None => Described::default(),
-            Some(path) => {
-                let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-                let text = fs::read_to_string(path).map_err(|error| failed(&error))?;
-                let folder = path.parent().unwrap_or(Path::new(""));
-                Described::read(&text, folder).map_err(|error| failed(&error))?
-            }
+            Some(path) => target_file(path)?,
         };
         replace(&mut all.address, &self.address);
         replace(&mut all.implicit_tls, &self.implicit_tls);
@@ -63,6 +58,17 @@ impl Told {
         }
         Ok(all)
     }
+}
+
+/// The server that a target file describes.
+///
+/// # Errors
+/// The file cannot be read, in words.
+pub(crate) fn target_file(path: &Path) -> Result<Described, String> {
+    let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let text = fs::read_to_string(path).map_err(|error| failed(&error))?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    Described::read(&text, folder).map_err(|error| failed(&error))
 }
 
 fn replace<T: Clone>(old: &mut Option<T>, new: &Option<T>) {

@@ -41,7 +41,8 @@ impl Style {
         self.code("2", text)
     }
 
-    fn code(self, code: &str, text: &str) -> String {
+    /// `text` in the colour of this code, ECMA-48 §8.3.117.
+    pub(crate) fn code(self, code: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 }
