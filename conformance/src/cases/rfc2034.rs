@@ -104,8 +104,12 @@ fn esc_04(t: &Tester<'_>) -> Outcome {
     if seen { Ok(()) } else { Err(Verdict::NotTested("no reply of several lines was seen".into())) }
 }
 
-/// The one enhanced status code of `answer` ought to be one of `expected`, without its class.
+/// The one enhanced status code of `answer` ought to be one of `expected`, without its class. Whether
+/// a server refuses is judged elsewhere.
 fn says(answer: &Answer, expected: &[[u16; 2]]) -> Outcome {
+    if answer.is("2yz") {
+        return Ok(());
+    }
     answer.given("4yz|5yz")?;
     let code = answer.reply().and_then(|reply| reply.enhanced(0));
     match code {
