@@ -28,7 +28,7 @@ fn before_hello(t: &Tester<'_>, port: Port) -> Result<Session, Verdict> {
     let mut s = t.connect_to(port)?;
     if port != Port::ImplicitTls {
         s.hear().given("220")?;
-        s.hello("EHLO").given("250")?;
+        s.hello(verb(t, port)).given("250")?;
         if s.extension("STARTTLS").is_none() {
             return Err(Verdict::NotApplicable("STARTTLS is not offered".into()));
         }
@@ -50,8 +50,13 @@ fn inside(t: &Tester<'_>, port: Port, memory: &Memory) -> Result<(Session, bool)
     if port == Port::ImplicitTls {
         s.hear().given("220")?;
     }
-    s.hello("EHLO").given("250")?;
+    s.hello(verb(t, port)).given("250")?;
     Ok((s, resumed))
+}
+
+/// How the listener is greeted: the main one may be for LMTP.
+fn verb(t: &Tester<'_>, port: Port) -> &'static str {
+    if port == Port::Main { t.hello_verb() } else { "EHLO" }
 }
 
 /// SEC-RES-01. A TLS session that goes on elsewhere, or again, brings no login with it.
