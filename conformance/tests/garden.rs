@@ -151,7 +151,7 @@ fn one_of_four_that_answers_otherwise_is_shown_alone() {
                  3  C: NOOP\n  one, two, three\n      2  252 2.0.0 maybe\n→ alone: odd\n      \
                  2  502 5.5.1 no\n";
     assert!(text.starts_with(shown), "{text}");
-    assert!(text.contains("answers alone: odd, 1 times, such as script\n"), "{text}");
+    assert!(text.contains("  odd: alone 1, such as script\n"), "{text}");
 }
 
 #[test]
@@ -206,14 +206,14 @@ fn a_message_is_said_only_to_who_asks_for_it() {
 fn who_does_otherwise_only_once_is_not_counted() {
     let text = among_four(Odd::Moody, VRFY, &[]);
     assert!(!text.contains("→ alone"), "{text}");
-    assert!(text.contains("odd, 0 times; 1 times not the same when asked again\n"), "{text}");
+    assert!(text.contains("  odd: alone 0; alone, but not twice 1\n"), "{text}");
 }
 
 #[test]
 fn who_cannot_be_asked_is_not_compared() {
     let text = among_four(Odd::Not, "C: <HELLO>\nC: RCPT TO:<{foreign}>\n", &["--verbose"]);
     assert!(text.contains("  not asked: odd: needs a foreign recipient\n"), "{text}");
-    assert!(text.contains("answers alone: odd, 0 times; 1 scripts not asked\n"), "{text}");
+    assert!(text.contains("  odd: alone 0; not asked 1\n"), "{text}");
     let text = among_four(Odd::Not, "C: <HELLO CHUNKING>\nC: BDAT 0\n", &["--verbose"]);
     assert!(text.contains("  not asked: odd: CHUNKING is not offered\n"), "{text}");
 }
@@ -267,6 +267,14 @@ fn the_same_seed_writes_the_same_scripts_and_a_folder_of_them_is_played() {
     let played =
         garden(&files, &["--timeout=0.2", "--pause=0.05", "--jobs=8", "--only=g17-3,g17-4"]);
     assert!(stdout(&played).contains("2 scripts on 4 servers"), "{}", stdout(&played));
+}
+
+#[test]
+fn the_scripts_of_this_project_can_be_read() {
+    let folder = TempDir::new().unwrap();
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("garden");
+    let output = garden(&[scripts], &["--save", folder.path().to_str().unwrap()]);
+    assert!(stdout(&output).starts_with("wrote 18 scripts to "), "{}", stderr(&output));
 }
 
 #[test]

@@ -118,10 +118,11 @@ pub fn run(
         look_into_mailboxes(servers, &mut again, 1)?;
     }
     for finding in &mut findings.all {
-        let Some(second) = again.get(&finding.script) else { continue };
+        let second = again.get(&finding.script);
         for group in finding.groups.iter_mut().filter(|group| group.alone) {
             group.steady = group.servers.iter().all(|server| {
-                matches!(second.get(server), Some(Ok(other)) if other.key(detail) == group.key)
+                let other = second.and_then(|all| all.get(server)?.as_ref().ok());
+                other.is_some_and(|other| other.key(detail) == group.key)
             });
         }
     }

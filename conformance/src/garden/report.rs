@@ -136,17 +136,17 @@ impl Report<'_> {
                 continue;
             }
             let name = self.servers.get(server).map_or("", |server| server.name.as_str());
-            write!(out, "answers alone: {name}, {} times", alone.len())?;
+            write!(out, "  {name}: alone {}", alone.len())?;
             if !alone.is_empty() {
                 let such: Vec<_> =
                     alone.iter().take(EXAMPLES).map(|&script| self.name(script)).collect();
                 write!(out, ", such as {}", such.join(", "))?;
             }
             if unsteady > 0 {
-                write!(out, "; {unsteady} times not the same when asked again")?;
+                write!(out, "; alone, but not twice {unsteady}")?;
             }
             if absent > 0 {
-                write!(out, "; {absent} scripts not asked")?;
+                write!(out, "; not asked {absent}")?;
             }
             writeln!(out)?;
         }

@@ -52,8 +52,9 @@ pub(crate) fn path<'t>(
         }
         return Err(Wrong::Syntax);
     };
-    let end = closing(inner).ok_or(Wrong::Syntax)?;
-    let (written, rest) = (&inner[..end], &inner[end + 1..]);
+    let open = server.has(F::BracketOpen).then_some(inner.len());
+    let end = closing(inner).or(open).ok_or(Wrong::Syntax)?;
+    let (written, rest) = (&inner[..end], inner.get(end + 1..).unwrap_or_default());
     if written.len() > if server.has(F::ShortPaths) { 200 } else { 900 } {
         return Err(Wrong::Long);
     }

@@ -178,6 +178,9 @@ impl Session<'_> {
         for (mail, text) in std::mem::take(&mut self.waiting) {
             self.store(&mail, &text);
         }
+        if let Some(mail) = self.mail.take().filter(|_| self.has(F::QuitDelivers)) {
+            self.store(&mail, &mail.chunks);
+        }
         if !self.has(F::QuitSilent) {
             self.say(221, "2.0.0", "goodbye");
         }
@@ -202,6 +205,13 @@ impl Session<'_> {
     }
 
     pub(super) fn vrfy(&mut self, argument: &[u8]) -> Flow {
+        if let Some(mail) = &mut self.mail
+            && mail.chunked
+            && self.server.has(F::OnlyBdatAfterBdat)
+        {
+            mail.spoilt = true;
+            return self.say(503, "5.5.1", "BDAT is wanted");
+        }
         if self.has(F::VrfyMissing) {
             return self.say(502, "5.5.1", "not implemented");
         }

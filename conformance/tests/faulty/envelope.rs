@@ -134,6 +134,12 @@ impl Session<'_> {
         }
         let nested = self.has(F::NestedMail) || self.has(F::MailBeginsAnew);
         if self.mail.as_ref().is_some_and(|mail| !mail.aborted) && !nested {
+            if self.has(F::BadSecondMailClears)
+                && let Err(flow) = self.arguments(b"FROM:", argument)
+            {
+                self.mail = None;
+                return flow;
+            }
             if self.has(F::SecondMailClears) {
                 self.mail = None;
             }

@@ -389,6 +389,10 @@ faults! {
     ManyChunksClose "hangs up after 1000 chunks"
     BufferUnbounded "does not answer a line without an end"
     // Made for cases that no other fault failed.
+    BadSecondMailClears "forgets the transaction at a second MAIL with bad syntax"
+    QuitDelivers "delivers the chunks that it has when QUIT is said"
+    OnlyBdatAfterBdat "answers VRFY between two chunks with 503 and takes no further chunk"
+    BracketOpen "takes a path whose bracket is not closed"
     Greets554Closes "greets with 554 and hangs up at the first command"
     Greets521Serves "greets with 521 and serves"
     VrfyDenies "answers VRFY with 550 for anybody"

@@ -20,6 +20,8 @@ pub(super) const CASES: &[Case] = &[
     Case { id: "BDAT-14", run: bdat_14 },
     Case { id: "BDAT-15", run: bdat_15 },
     Case { id: "BDAT-17", run: bdat_17 },
+    Case { id: "BDAT-18", run: bdat_18 },
+    Case { id: "BDAT-19", run: bdat_19 },
 ];
 
 /// What stands behind the header of the message.
@@ -168,6 +170,40 @@ fn bdat_17(t: &Tester<'_>) -> Outcome {
         s.send(piece);
         std::thread::sleep(Duration::from_millis(10));
     }
+    s.hear().must("250")?;
+    arrived(t, recipient, &message)
+}
+
+/// BDAT-18. QUIT aborts a message whose last chunk has not come: nothing of it is delivered, also
+/// where what came ends with a line of the header and could be read as a message.
+fn bdat_18(t: &Tester<'_>) -> Outcome {
+    t.mailbox()?;
+    let message = t.message(&[]);
+    let header = message.octets.strip_suffix(b"\r\n").unwrap_or(&message.octets);
+    let (mut s, _) = t.offers("CHUNKING")?;
+    let recipient = t.envelope(&mut s)?;
+    s.send(bdat(header, false));
+    s.hear().given("250")?;
+    let quit = s.ask("QUIT");
+    s.closes_within(t.pause());
+    t.let_settle();
+    if t.stored(recipient, &message.token, 0)?.is_empty() {
+        return Ok(());
+    }
+    Err(quit.fail("a message without its last chunk was delivered"))
+}
+
+/// BDAT-19. NOOP and VRFY between two chunks do nothing to the message.
+fn bdat_19(t: &Tester<'_>) -> Outcome {
+    let message = t.message(&["one chunk", "and another"]);
+    let (mut s, _) = t.offers("CHUNKING")?;
+    let recipient = t.envelope(&mut s)?;
+    let (one, other) = message.octets.split_at(message.octets.len() / 2);
+    s.send(bdat(one, false));
+    s.hear().given("250")?;
+    s.ask("NOOP").must("250")?;
+    s.ask(format!("VRFY {recipient}")).ignore();
+    s.send(bdat(other, true));
     s.hear().must("250")?;
     arrived(t, recipient, &message)
 }

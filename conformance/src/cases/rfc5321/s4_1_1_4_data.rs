@@ -24,6 +24,7 @@ pub(super) const CASES: &[Case] = &[
     Case { id: "DATA-17", run: data_17 },
     Case { id: "DATA-18", run: data_18 },
     Case { id: "DATA-19", run: data_19 },
+    Case { id: "DATA-20", run: data_20 },
 ];
 
 /// Delivers a message with these lines as its body; they must arrive as they are.
@@ -203,4 +204,14 @@ fn data_19(t: &Tester<'_>) -> Outcome {
         return Err(fail("what stands behind the dot is in the message").at(t.here()));
     }
     Ok(())
+}
+
+/// DATA-20. A NUL in a message arrives with what stands behind it, or the message is refused.
+fn data_20(t: &Tester<'_>) -> Outcome {
+    let message = t.message(&[]);
+    let octets = [&message.octets[..], b"before\0behind\r\nend\r\n.\r\n"].concat();
+    match t.deliver(&message.token, &octets)? {
+        Some(stored) => body_must_be(t, &stored, &[&b"before\0behind"[..], b"end"]),
+        None => Ok(()),
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     case::Case,
-    outcome::{Outcome, Verdict, inconclusive},
+    outcome::{Outcome, Verdict, graver, inconclusive},
     session::{Answer, Session},
     tester::Tester,
 };
@@ -23,6 +23,7 @@ pub(super) const CASES: &[Case] = &[
     Case { id: "SYN-23", run: syn_23 },
     Case { id: "SYN-25", run: syn_25 },
     Case { id: "SYN-28", run: syn_28 },
+    Case { id: "SYN-29", run: syn_29 },
 ];
 
 /// The answer to MAIL with `path`, on a connection of its own.
@@ -155,4 +156,14 @@ fn syn_28(t: &Tester<'_>) -> Outcome {
     let (local, domain, mut s) = halves(t)?;
     let (first, rest) = local.split_at(local.chars().next().map_or(0, char::len_utf8));
     s.ask(format!("RCPT TO:<\"\\{first}{rest}\"@{domain}>")).must("25z")
+}
+
+/// SYN-29. A path has both its brackets, and no name in front of them.
+fn syn_29(t: &Tester<'_>) -> Outcome {
+    mail_works(t)?;
+    let mut outcome = Ok(());
+    for path in ["<a@client.example", "A <a@client.example>"] {
+        outcome = graver(outcome, mail(t, path.as_bytes())?.refused("501|553|555"));
+    }
+    outcome
 }

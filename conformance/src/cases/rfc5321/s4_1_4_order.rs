@@ -18,6 +18,7 @@ pub(super) const CASES: &[Case] = &[
     Case { id: "SEQ-19", run: seq_19 },
     Case { id: "SEQ-20", run: seq_20 },
     Case { id: "SEQ-21", run: seq_21 },
+    Case { id: "SEQ-22", run: seq_22 },
 ];
 
 /// SEQ-01. RCPT without MAIL is out of order.
@@ -194,4 +195,12 @@ fn seq_21(t: &Tester<'_>) -> Outcome {
     second.must("5yz")?;
     s.ask("DATA").must("354")?;
     second.should("503")
+}
+
+/// SEQ-22. A second MAIL with bad syntax leaves the transaction as it is.
+fn seq_22(t: &Tester<'_>) -> Outcome {
+    let mut s = t.hello()?;
+    t.envelope(&mut s)?;
+    s.ask("MAIL FROM:<@>").given("5yz")?;
+    s.ask("DATA").must("354")
 }
