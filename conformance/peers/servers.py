@@ -337,20 +337,7 @@ class Aiosmtpd(Server):
     @classmethod
     def install(cls, target):
         """The Python that has it, installed below `target` the first time."""
-        place = target / "peers" / f"aiosmtpd-{cls.version}"
-        python = place / "bin" / "python"
-        if not (place / "complete").exists():
-            package = f"aiosmtpd=={cls.version}"
-            try:
-                venv.create(place, with_pip=True, clear=True)
-                subprocess.run(
-                    [python, "-m", "pip", "install", "-q", package],
-                    check=True, capture_output=True, timeout=PATIENCE_WITH_PACKAGES,
-                )
-            except (OSError, subprocess.SubprocessError) as error:
-                raise Missing(f"{package} from PyPI, or python3-venv ({error})") from None
-            (place / "complete").touch()
-        return python
+        return pypi_package(target / "peers", cls.name, cls.version)
 
     def command(self):
         return [self.install(self.shared.parent), HERE / "aio.py", self.path]
@@ -410,6 +397,24 @@ class Haraka(Server):
         for old, new in zip(words[::2], words[1::2]):
             text = text.replace(old, new)
         path.write_text(text)
+
+
+def pypi_package(shared, name, version):
+    """The Python that has it, installed below `shared` the first time."""
+    place = shared / f"{name}-{version}"
+    python = place / "bin" / "python"
+    if not (place / "complete").exists():
+        package = f"{name}=={version}"
+        try:
+            venv.create(place, with_pip=True, clear=True)
+            subprocess.run(
+                [python, "-m", "pip", "install", "-q", package],
+                check=True, capture_output=True, timeout=PATIENCE_WITH_PACKAGES,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise Missing(f"{package} from PyPI, or python3-venv ({error})") from None
+        (place / "complete").touch()
+    return python
 
 
 def npm_package(shared, name, version, *more):

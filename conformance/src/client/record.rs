@@ -14,6 +14,8 @@ pub struct Command {
     pub early: bool,
     /// It came inside TLS.
     pub tls: bool,
+    /// When it came.
+    pub came: Instant,
     /// Its line in the transcript.
     pub place: usize,
     /// The code of the answer; 0 if there was none.
@@ -162,6 +164,29 @@ impl Record {
         mails.peek().is_some() && mails.all(|mail| mail.path().is_empty())
     }
 
+    /// Takes what is mailed from nobody out of it, as a session of its own: some give a message
+    /// back in the session in which it was refused.
+    pub(super) fn take_notification(&mut self) -> Option<Self> {
+        let mails: Vec<_> =
+            self.at(Point::Mail).map(|mail| (mail.place, mail.path().is_empty())).collect();
+        mails.iter().find(|(_, from_nobody)| *from_nobody)?;
+        let is_own = |place: usize| {
+            mails.iter().rev().find(|mail| mail.0 <= place).is_none_or(|(_, nobody)| !nobody)
+        };
+        let mut taken = self.clone();
+        let in_transaction = |command: &Command| {
+            matches!(command.point, Point::Mail | Point::Rcpt | Point::Data | Point::Bdat)
+        };
+        self.commands.retain(|command| !in_transaction(command) || is_own(command.place));
+        taken.commands.retain(|command| !in_transaction(command) || !is_own(command.place));
+        self.bodies.retain(|body| is_own(body.place));
+        taken.bodies.retain(|body| !is_own(body.place));
+        // The message that is given back is no message that is sent.
+        let heard = self.octets.to_ascii_uppercase();
+        self.octets.truncate(find(&heard, b"MAIL FROM:<>").unwrap_or(heard.len()));
+        Some(taken)
+    }
+
     /// Whether `text` was heard anywhere.
     pub fn heard(&self, text: &str) -> bool {
         contains(&self.octets, text)
@@ -176,4 +201,47 @@ pub fn contains(octets: &[u8], text: &str) -> bool {
 /// Where `text` stands in `octets` first.
 pub fn find(octets: &[u8], text: &[u8]) -> Option<usize> {
     octets.windows(text.len().max(1)).position(|window| window == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(point: Point, line: &str, place: usize) -> Command {
+        let line = line.as_bytes().to_vec();
+        let came = Instant::now();
+        Command { point, line, early: false, tls: false, came, place, code: 250 }
+    }
+
+    fn body(place: usize) -> Body {
+        Body {
+            octets: b"token".to_vec(),
+            complete: true,
+            early: false,
+            chunked: false,
+            recipients: Vec::new(),
+            code: 250,
+            place,
+        }
+    }
+
+    #[test]
+    fn a_message_that_is_given_back_in_its_own_session_is_not_sent_again() {
+        let mut record = Record::new(0, 1);
+        record.commands = vec![
+            command(Point::Mail, "MAIL FROM:<sender@client.example>", 1),
+            command(Point::Data, "DATA", 3),
+            command(Point::Mail, "MAIL FROM:<>", 5),
+            command(Point::Data, "DATA", 7),
+            command(Point::Quit, "QUIT", 9),
+        ];
+        record.bodies = vec![body(8)];
+        record.octets = b"Mail From:<sender@client.example>\r\nMail From:<>\r\ntoken".to_vec();
+        let taken = record.take_notification().unwrap();
+        let places = |record: &Record| record.commands.iter().map(|c| c.place).collect::<Vec<_>>();
+        assert_eq!((places(&record), record.bodies.len()), (vec![1, 3, 9], 0));
+        assert_eq!((places(&taken), taken.bodies.len()), (vec![5, 7, 9], 1));
+        assert!(!record.heard("token") && taken.heard("token"));
+        assert!(record.take_notification().is_none());
+    }
 }

@@ -267,7 +267,11 @@ impl Attempt<'_> {
         let mut records = server.stop();
         records.sort_by_key(|record| record.number);
         let is_own = |record: &Record| self.from.is_empty() || !record.is_notification();
-        let (records, notifications) = records.into_iter().partition(is_own);
+        let (mut records, mut notifications): (Vec<_>, Vec<_>) =
+            records.into_iter().partition(is_own);
+        if !self.from.is_empty() {
+            notifications.extend(records.iter_mut().filter_map(Record::take_notification));
+        }
         let seen = Seen {
             records,
             notifications,

@@ -20,7 +20,10 @@ pub(super) const CASES: &[Case] = &[
 
 /// C-15. A message larger than the server's SIZE is not sent.
 fn c_15(t: &Trial<'_>) -> Outcome {
-    let script = Script::offering(&["SIZE 50"]).to(Point::Mail, "SIZE=", "552 5.3.4 too large");
+    // Names of parameters are the same in small letters, RFC 5321 §2.4.
+    let script = ["SIZE=", "size="].iter().fold(Script::offering(&["SIZE 50"]), |script, name| {
+        script.to(Point::Mail, name, "552 5.3.4 too large")
+    });
     let seen = t.send(script)?;
     seen.content_stays("a message larger than SIZE was sent")?;
     seen.not_sent(Class::Permanent)

@@ -60,8 +60,11 @@ fn c_43(t: &Trial<'_>) -> Outcome {
     let script = Script::new().at(Point::Mail, "451 4.3.0 try again later");
     let seen = t.send(script)?;
     seen.reached(Point::Mail)?;
-    let Some((again, command)) = seen.at(Point::Mail).nth(1) else { return Ok(()) };
-    let pause = seen.first().map_or(Duration::ZERO, |first| again.began - first.began);
+    let mut mails = seen.at(Point::Mail);
+    let (Some((_, first)), Some((again, command))) = (mails.next(), mails.next()) else {
+        return Ok(());
+    };
+    let pause = command.came - first.came;
     if seen.said() == Said::Nothing && pause >= AT_ONCE {
         let what = format!("tried again after {pause:.1?}, as it may have been told to");
         return Err(inconclusive(what).at(seen.last_place()));

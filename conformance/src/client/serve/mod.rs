@@ -128,7 +128,8 @@ impl Session {
             let place = self.note(Line::Client(visible(&line)));
             let tls = self.tls;
             let kept = line.get(..MOST_SHOWN).unwrap_or(&line).to_vec();
-            let command = Command { point, line: kept, early, tls, place, code: 0 };
+            let came = Instant::now();
+            let command = Command { point, line: kept, early, tls, came, place, code: 0 };
             self.record.commands.push(command);
             let code = if point == Point::Bdat {
                 self.chunk(&line, place)?
