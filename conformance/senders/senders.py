@@ -37,6 +37,8 @@ class Sender:
     ours = False
     # Its name in the matrix, if it is written otherwise.
     title = None
+    # Whether it takes minutes: then it begins first.
+    slow = False
 
     def __init__(self, name, place):
         self.name = name
@@ -141,6 +143,8 @@ class Client(Ours):
 class Mta(Ours):
     """Our mail server, which sends from its queue."""
 
+    slow = True
+
     def __init__(self, name, place):
         super().__init__(name, place)
         self.binary = name
@@ -164,6 +168,8 @@ class Lettre(Built):
 
 class Packaged(Sender):
     """A mail server of Debian's, in an overlay with the suite beside it: see `packaged/recipes`."""
+
+    slow = True
 
     def __init__(self, name, place, title):
         super().__init__(name, place)

@@ -88,15 +88,18 @@ def main():
                 return f"it does not take the message: {refused}"
             break
         # It keeps connections for the next message, which does not come.
-        tried = False
-        while select.select([server.stderr], [], [], QUIET if tried else None)[0]:
+        quiet = None
+        while True:
+            if not select.select([server.stderr], [], [], quiet)[0]:
+                server.terminate()
+                quiet = None
+            # To its end: it says QUIT where it has a connection.
             log = os.read(server.stderr.fileno(), 65536)
             if not log:
-                break
-            tried |= b" delivery " in log
+                return 0
+            if b" delivery " in log:
+                quiet = QUIET
             os.write(2, log)
-        server.terminate()
-    return 0
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ use std::{
     fs::{self, File},
     io::{self, Read},
     net::SocketAddr,
-    os::unix::process::CommandExt,
+    os::unix::process::{CommandExt, ExitStatusExt},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
 };
 use tempfile::TempDir;
@@ -239,7 +239,7 @@ impl Running for Process {
     fn ended(&mut self) -> Option<Ended> {
         self.memory = memory(self.child.id()).max(self.memory);
         let status = self.child.try_wait().ok()??;
-        Some(status.code().map_or(Ended::Killed, Ended::Exit))
+        Some(how(status))
     }
 
     fn stop(&mut self) {
@@ -275,10 +275,32 @@ impl Drop for Process {
     }
 }
 
+/// How a process ended. One that wrote to a server that had gone may have been ended by SIGPIPE: as
+/// a shell tells it, that is a status of failure, and no crash.
+fn how(status: ExitStatus) -> Ended {
+    const SIGPIPE: i32 = 13;
+    match status.signal() {
+        Some(SIGPIPE) => Ended::Exit(128 + SIGPIPE),
+        _ => status.code().map_or(Ended::Killed, Ended::Exit),
+    }
+}
+
 /// The most memory that a process has had: `VmHWM` in proc(5).
 fn memory(pid: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes << 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_by_a_broken_pipe_is_a_failure_and_no_crash() {
+        assert_eq!(how(ExitStatus::from_raw(13)), Ended::Exit(141));
+        assert_eq!(how(ExitStatus::from_raw(11)), Ended::Killed);
+        assert_eq!(how(ExitStatus::from_raw(75 << 8)), Ended::Exit(75));
+    }
 }

@@ -7,7 +7,7 @@ use crate::{
         seen::{Class, Said, at},
         trial::Trial,
     },
-    outcome::{Outcome, Place, fail},
+    outcome::{Outcome, Place, Verdict, fail},
 };
 
 pub(super) const CASES: &[Case] = &[
@@ -44,7 +44,12 @@ fn c_12(t: &Trial<'_>) -> Outcome {
         if let Some(body) = record.bodies.iter().find(|body| !body.octets.is_empty()) {
             let place = Place { session: record.number, line: body.place };
             let what = "with no recipient left something else than the lone end was sent";
-            return Err(fail(what).at(Some(place)));
+            let verdict = fail(what).at(Some(place));
+            // Nobody gets what has no end: RFC 2920 §3.1 only says "should" of the dot.
+            return match verdict {
+                Verdict::Fail(finding) if !body.complete => Err(Verdict::Warn(finding)),
+                verdict => Err(verdict),
+            };
         }
     }
     seen.not_sent(Class::Permanent)
