@@ -58,7 +58,7 @@ class Mta(Ours):
             'data_dir = "data"\n'
             f'message_size_limit = "{SIZE_LIMIT}"\n'
             # No message leaves this machine.
-            f'name_servers = ["127.0.0.1:{name_server_of_nobody()}"]\n'
+            f'name_servers = ["127.0.0.1:{self.name_server()}"]\n'
             f'{"".join(listeners)}'
             '[tls]\ncertificate = "cert.pem"\nkey = "key.pem"\n'
             f'[[domain]]\nname = "{DOMAIN}"\nmailboxes = [{mailboxes}]\n'
@@ -71,6 +71,10 @@ class Mta(Ours):
                 input=PASSWORD, text=True, check=True, capture_output=True, timeout=PATIENCE,
             )
         return [binary, "--config", config]
+
+    def name_server(self):
+        """The port of the name server that it asks."""
+        return name_server_of_nobody()
 
     def maildir(self, user):
         return self.path / "data" / "mail" / user
@@ -86,6 +90,13 @@ class MtaSubmission(Mta):
     sign_in = True
     failing = "failing@nowhere.example"
     listeners = ['role = "submission"', 'role = "submissions"']
+
+    def name_server(self):
+        # It has nothing to ask before the suite runs, which then answers.
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+            free.bind(("127.0.0.1", 0))
+            self.dns = free.getsockname()[1]
+        return self.dns
 
 
 class MtaLmtp(Mta):

@@ -60,6 +60,8 @@ class Server:
     as_received = False
     # A recipient whose mail fails after it was taken.
     failing = None
+    # The port where it asks the suite for names.
+    dns = None
     # Its process and its log may be watched.
     watched = False
 
@@ -182,6 +184,8 @@ class Server:
             lines.append(f'lmtp = "127.0.0.1:{self.ports["address"]}"')
         if self.sign_in:
             lines += ["sign_in = true", f'submission = "127.0.0.1:{self.ports["address"]}"']
+        if self.dns:
+            lines.append(f'dns = "127.0.0.1:{self.dns}"')
         if self.failing:
             lines.append(f'failing = "{self.failing}"')
         if self.watched:
