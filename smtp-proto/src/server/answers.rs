@@ -74,7 +74,8 @@ impl ServerConnection {
     }
 
     /// Accepts a greeting and offers this peer `extensions` in place of the configured ones, for
-    /// the rest of the session or until TLS begins.
+    /// the rest of the session or until TLS begins; after XCLIENT, until the client behind the proxy
+    /// is greeted.
     ///
     /// # Errors
     /// [`Stale`]: the question is moot; nothing happened.
@@ -85,7 +86,8 @@ impl ServerConnection {
     ) -> Result<(), Stale> {
         self.check(pending.ticket)?;
         self.advertised = Some(extensions);
-        self.accept(pending)
+        self.accept_hello(pending.ticket);
+        Ok(())
     }
 
     /// Goes on with an AUTH exchange: 334 with `data`, which is encoded here. At most 2,048 octets
@@ -190,6 +192,10 @@ impl ServerConnection {
                 return Ok(());
             }
             Kind::Hello => {
+                if self.session.hello.is_none() {
+                    // What a proxy was offered is not for its client.
+                    self.advertised = None;
+                }
                 self.accept_hello(ticket);
                 return Ok(());
             }

@@ -186,6 +186,10 @@ fn an_extension_of_our_own_is_used_where_the_server_announces_it() {
     assert_eq!(desk.machine.mail(&shelf), Err(Misuse::NotOffered("X-SHELF")));
     assert_eq!(desk.machine.command("XSHELVES", &text("")), Err(Misuse::NotOffered("X-SHELF")));
     assert_eq!(desk.machine.capabilities().custom("X-OTHER"), None);
+    desk.mail();
+    let mut to = crate::desk::rcpt("<a@example.org>");
+    to.other = OtherParams::parse("x-slot").unwrap();
+    assert_eq!(desk.machine.rcpt(&to), Err(Misuse::NotOffered("X-SHELF")));
 
     let mut desk = Desk::ready_with(config(), &["PIPELINING", "x-shelf A B"]);
     assert_eq!(desk.machine.capabilities().custom("X-SHELF"), Some("A B"));
@@ -197,9 +201,9 @@ fn an_extension_of_our_own_is_used_where_the_server_announces_it() {
     assert_eq!(desk.hears("250 ok\r\n"), ["reply 0 250", "Decision"]);
     let id = desk.machine.mail(&shelf);
     desk.give(id);
-    let mut to = crate::desk::rcpt("<a@example.org>");
-    to.other = OtherParams::parse("x-slot").unwrap();
     desk.machine.rcpt(&to).unwrap();
+    to.other = OtherParams::parse("X-SHELF=top").unwrap();
+    assert_eq!(desk.machine.rcpt(&to), Err(Misuse::Unregistered));
     let sent = "MAIL FROM:<a@example.net> X-SHELF=top\r\nRCPT TO:<a@example.org> x-slot\r\n";
     assert_eq!(desk.sends(), sent);
     // Without the extension in its configuration, a client knows nothing of it.

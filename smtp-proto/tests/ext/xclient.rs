@@ -195,6 +195,14 @@ fn it_can_be_offered_to_one_peer_and_stays_until_the_next_greeting() {
         C: XCLIENT ADDR=192.0.2.9
         S: 220
         C: XCLIENT PORT=40000
-        S: 220"
+        S: 220
+        C: EHLO client.example.test
+        S: 250-mx.example.test
+        S: 250-PIPELINING
+        S: 250-SIZE 52428800
+        S: 250-8BITMIME
+        S: 250 ENHANCEDSTATUSCODES
+        C: XCLIENT ADDR=192.0.2.10
+        S: 550 5.7.0 ..."
     ));
 }
