@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Hands a message to an smtp-mta of its own, in a folder that is there for it, and ends when that has
-nothing more to do, or after a minute."""
+nothing more to do, or after a minute of silence."""
 
 import argparse
 import json
@@ -12,8 +12,8 @@ import smtplib
 import subprocess
 import sys
 
+# Nothing is to come when nothing was logged for so long, in seconds: at all, and behind an attempt.
 LIFE = 60
-# Nothing is to come when nothing was logged for so long behind an attempt.
 QUIET = 4
 
 
@@ -74,7 +74,7 @@ def hand_over(options, port):
 def main():
     options = parse()
     configure(options, options.folder)
-    command = ["timeout", str(LIFE), "smtp-mta", "--config", "smtp-mta.toml"]
+    command = ["smtp-mta", "--config", "smtp-mta.toml"]
     pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, cwd=options.folder, **pipe) as server:
         for line in server.stdout:
@@ -88,7 +88,7 @@ def main():
                 return f"it does not take the message: {refused}"
             break
         # It keeps connections for the next message, which does not come.
-        quiet = None
+        quiet = LIFE
         while True:
             if not select.select([server.stderr], [], [], quiet)[0]:
                 server.terminate()
@@ -97,7 +97,7 @@ def main():
             log = os.read(server.stderr.fileno(), 65536)
             if not log:
                 return 0
-            if b" delivery " in log:
+            if quiet and b" delivery " in log:
                 quiet = QUIET
             os.write(2, log)
 
