@@ -102,7 +102,8 @@ fn conn_10(t: &Tester<'_>) -> Outcome {
 fn conn_11(t: &Tester<'_>) -> Outcome {
     let mut s = t.hello()?;
     s.remark("silence for five minutes");
-    s.hear_nothing(5 * t.minute()).must("silent")?;
+    // A server may count from its reply, which left before it came here.
+    s.hear_nothing(5 * t.minute() - t.minute() / 20).must("silent")?;
     s.ask("NOOP").must("250")
 }
 
