@@ -1,9 +1,10 @@
 //! The judge's other half: any SMTP client, judged by what it says to a scripted server and by how
 //! it ends.
 //!
-//! A [`Case`] judges one [`Requirement`] of `clients.toml`: it writes a [`Script`](script::Script)
-//! for the server, has the [`Sender`](sender::Sender) send a message to it, and judges what was
-//! [`Seen`](seen::Seen). Catalogue, verdicts, filters and reports are those of the server half.
+//! A [`Case`] judges one [`Requirement`](crate::requirement::Requirement) of `clients.toml`: it writes
+//! a [`Script`](script::Script) for the server, has the [`Sender`](sender::Sender) send a message to
+//! it, and judges what was [`Seen`](seen::Seen). Catalogue, verdicts, filters and reports are those
+//! of the server half.
 
 pub mod by_hand;
 pub mod cases;
