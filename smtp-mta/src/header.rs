@@ -97,6 +97,12 @@ pub fn too_many_hops() -> Refused<'static> {
     reply.unwrap_or(Refused::CONTENT)
 }
 
+/// 554 5.6.0: a message that other servers would not take (RFC 5321 §4.1.1.4).
+pub fn has_nul() -> Refused<'static> {
+    let reply = Refused::new(554, EnhancedCode::permanent(6, 0), "The message has a NUL");
+    reply.unwrap_or(Refused::CONTENT)
+}
+
 /// RFC 5322 §2.2, §4.5: a name of printable characters, perhaps blank space, and a colon.
 fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = line.iter().position(|octet| *octet == b':')?;

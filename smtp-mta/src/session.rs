@@ -2,7 +2,7 @@
 
 use crate::{
     config::Role,
-    header::{Header, loops, too_many_hops},
+    header::{Header, has_nul, loops, too_many_hops},
     message_id::{MessageId, MessageIds},
     policy::{Client, Destination, DomainName, Expanded, Policy, expand},
     queue::{self, NewMessage, QueueError, Timestamp},
@@ -112,6 +112,9 @@ pub struct Reading<S: Store> {
 #[derive(Debug)]
 struct Arriving {
     facts: Facts,
+    /// Not all recipients are mailboxes here, and other servers take no NUL (RFC 5321 §4.1.1.4).
+    /// It is refused now: later there would be a sender to tell, who may be forged.
+    text_only: bool,
     /// The header, until it is whole.
     header: Option<Header>,
     spool: Spool,
@@ -226,7 +229,10 @@ impl<S: Store> Reading<S> {
 
     /// Takes some octets of the message.
     async fn take(&self, message: &mut Arriving, pieces: &[&[u8]]) -> Result<(), NotTaken> {
-        let Arriving { facts, header, spool } = message;
+        let Arriving { facts, text_only, header, spool } = message;
+        if *text_only && pieces.iter().any(|piece| piece.contains(&0)) {
+            return Err(NotTaken::Refused(has_nul()));
+        }
         let mut pieces = pieces.iter();
         while let Some(open) = header {
             let Some(piece) = pieces.next() else { return Ok(()) };
@@ -244,7 +250,7 @@ impl<S: Store> Reading<S> {
 
     /// All of the message is there.
     async fn finish(&self, message: Arriving) -> Result<Spooled, NotTaken> {
-        let Arriving { facts, header, mut spool } = message;
+        let Arriving { facts, header, mut spool, .. } = message;
         if let Some(header) = &header {
             self.pass(header, &facts, &mut spool).await?;
         }
@@ -399,7 +405,9 @@ impl<S: Store> Handler for Reading<S> {
             protocol: protocol(&session),
             since: Instant::now(),
         };
-        self.message = Some(Arriving { facts, header: Some(Header::default()), spool });
+        let text_only = self.role.is_submission()
+            || envelope.recipients.iter().any(|it| !matches!(it.value, Destination::Mailbox(_)));
+        self.message = Some(Arriving { facts, text_only, header: Some(Header::default()), spool });
         Verdict::YES
     }
 

@@ -35,3 +35,25 @@ fn what_is_refused_is_nobodys_to_hear_of() {
     assert!(site.mailbox("you").is_empty());
     assert!(site.leftovers().is_empty());
 }
+
+/// A mailbox here keeps a NUL as it came. No other server would take the message, so its sender is told
+/// at once.
+#[test]
+fn what_no_other_server_would_take_is_refused_at_once() {
+    let site = Site::with(
+        "hostname = 'mx.example'
+         [[listener]]
+         address = '127.0.0.1:0'
+         [[domain]]
+         name = 'mx.example'
+         mailboxes = ['you', 'other']
+         aliases = { away = ['x@elsewhere.example'] }",
+    );
+    let mut client = Client::greeted(site.address);
+    client.deliver(&["you@mx.example"], b"a\0b\r\n.\r\n", "250 ");
+    client.deliver(&["you@mx.example", "away@mx.example"], b"a\0b\r\n.\r\n", "554 5.6.0 ");
+    site.delivered();
+    assert_eq!(site.mailbox("you").len(), 1);
+    assert_eq!(site.queued(), 0);
+    assert!(site.leftovers().is_empty());
+}
