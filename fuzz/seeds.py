@@ -355,6 +355,227 @@ def pairs():
         yield bytes([2, 0x20 | 1, cut, 0]) + b"Subject: s\r\n\r\ntext\r\n"
 
 
+# ── path: an address, or a part of one ──
+
+ADDRESSES = r"""
+a@b.example
+a.b+c=d@b.example
+Postmaster
+"a b"@b.example
+"a\"b\\c@d>"@b.example
+""@b.example
+"a>b"@b.example
+"\ "@b.example
+a..b@b.example
+.a@b.example
+a.@b.example
+a@b@c.example
+a@b_c.example
+a@-b.example
+a@b-.example
+a@b..example
+a@b.example.
+a@[192.0.2.1]
+a@[192.0.2.01]
+a@[192.0.2.256]
+a@[192.0.2]
+a@[IPv6:2001:db8::1]
+a@[ipv6:2001:DB8:0:0::1]
+a@[IPv6:::]
+a@[IPv6:::ffff:192.0.2.1]
+a@[IPv6:1:2:3:4:5:6:192.0.2.1]
+a@[IPv6:1:2:3:4:5:6:7:8]
+a@[IPv6:1:2:3:4:5:6:7::]
+a@[IPv6:::2:3:4:5:6:7:8]
+a@[IPv6:1:2:3:4:5:6:7::8]
+a@[IPv6:1::2::3]
+a@[IPv6:12345::]
+a@[IPv6:192.0.2.1::]
+a@[IPv6:fe80::1%lo]
+a@[x-tag:any!thing>]
+a@[x-:y]
+a@[-x:y]
+a@[x:]
+a@[:x]
+a@[x:[y]]
+@[192.0.2.1]
+under_score.example
+_
+"""
+
+# What may stand around an address, whether it is good or bad.
+AROUND = [
+    "{}", "<{}>", "<{}> SIZE=1", "<{}>x", "<{}", "<@r.example:{}>", "<@r.example,@[192.0.2.1]:{}>",
+    "<@r.example,@s.example:{}>  ", "<@r.example{}>", "<<{}>>",
+]
+
+
+def paths():
+    addresses = ADDRESSES.strip().splitlines() + [
+        "\u7528\u6237@\u4f8b\u3048.example", '"\u00fc \u00f6"@b.example', "a@b\u3002example",
+        "a\u2028b@b.example", "a\u0085b@b.example", "a@b\u00a0c.example", "a@\u202eb.example",
+        "a@\u200bb.example", "a@\u00fc-.example", '"\\\u00fc"@b.example', "a\x7f@b.example", "a\tb@b.example",
+    ]
+    for number, address in enumerate(addresses):
+        yield address.encode()
+        for around in AROUND[number % 3 + 1::3]:
+            yield around.format(address).encode()
+    for text in ["", "<>", "<> X", "<>x", "<postMASTER>", "<Postmaster>x", "<@r.example:>", "<@>", "\"", "<"]:
+        yield text.encode()
+    label = "d" * 63
+    for text in [
+        "l" * 128, "l" * 129, '"' + "l" * 126 + '"', '"' + "l" * 127 + '"', label, label + "d",
+        ".".join([label] * 4), ".".join([label] * 3 + [label[2:]]) + ".d", "\u0e01" * 63, "\u0e01" * 64,
+        "[x:" + "y" * 251 + "]", "[x:" + "y" * 252 + "]",
+    ]:
+        yield text.encode()
+        yield f"<a@{text}>".encode()
+    for more in range(124, 128):
+        domain = ".".join([label] * 3)
+        yield f"<@{domain}:{'l' * more}@{domain}>".encode()
+
+
+# ── dsn: parameters of MAIL and of RCPT ──
+
+PARAMETERS = """
+RET=FULL
+RET=HDRS
+ret=full
+RET=
+RET
+RET=FULL RET=HDRS
+RET=FULLER
+ENVID=QQ314159
+ENVID=a+20b+2Bc
+ENVID=a+2
+ENVID=a+2b
+ENVID=+00
+ENVID=+7F
+ENVID=+C3+BC
+ENVID=
+ENVID
+ENVID=a=b
+envid=a ENVID=b
+RET=HDRS ENVID=QQ314159
+ENVID=QQ314159  RET=FULL 
+NOTIFY=NEVER
+NOTIFY=SUCCESS
+NOTIFY=FAILURE
+NOTIFY=DELAY
+NOTIFY=SUCCESS,FAILURE,DELAY
+NOTIFY=delay,Failure
+NOTIFY=SUCCESS,SUCCESS
+NOTIFY=NEVER,DELAY
+NOTIFY=SUCCESS,NEVER
+NOTIFY=SUCCESS,
+NOTIFY=,
+NOTIFY=
+NOTIFY
+NOTIFY=ALWAYS
+NOTIFY=NEVER NOTIFY=NEVER
+ORCPT=rfc822;b@b.example
+ORCPT=rfc822;b+2Bc@b.example
+ORCPT=RFC822;+C3+BC@b.example
+ORCPT=utf-8;+5Cx{00FC}@b.example
+ORCPT=utf-8;\u00fc@b.example
+ORCPT=x.400;a
+ORCPT=rfc822;
+ORCPT=;b@b.example
+ORCPT=rfc822
+ORCPT=rfc822;b+0D+0A
+ORCPT=rfc822;b+20c
+ORCPT=rfc822;a;b
+ORCPT=r\u00fc;a
+ORCPT=
+NOTIFY=DELAY ORCPT=rfc822;b@b.example
+ORCPT=rfc822;b@b.example	NOTIFY=DELAY
+SIZE=1 RET=FULL
+=FULL
+RET==FULL
++
++2
++2B+3D
+e+3Dmc2@a.example
+"""
+
+
+def dsns():
+    for text in PARAMETERS.strip("\n").splitlines():
+        yield text.encode()
+    for length in (99, 100, 101):
+        yield b"ENVID=" + b"x" * length
+    for length in (484, 487, 488):
+        yield b"ORCPT=rfc822;" + b"x" * (length - 1)
+    yield bytes(range(256))
+    yield b""
+
+
+# ── proxy: a header, and perhaps more ──
+
+
+def proxies():
+    lines = [
+        b"PROXY TCP4 192.0.2.1 198.51.100.1 56324 25", b"PROXY TCP6 2001:db8::1 2001:db8::2 1 65535",
+        b"PROXY UNKNOWN", b"PROXY UNKNOWN ", b"PROXY UNKNOWN ffff:f:f:f:f:f:f:f a 1 2", b"PROXY UNKNOWNX",
+        b"PROXY TCP4 192.0.2.1 198.51.100.1 0 0", b"PROXY TCP4 192.0.2.1 198.51.100.1 00 1",
+        b"PROXY TCP4 192.0.2.1 198.51.100.1 +1 1", b"PROXY TCP4 192.0.2.1 198.51.100.1 65536 1",
+        b"PROXY TCP4 192.0.2.01 198.51.100.1 1 1", b"PROXY TCP4 ::1 ::1 1 1", b"PROXY TCP5 ::1 ::1 1 1",
+        b"PROXY TCP6 ::ffff:192.0.2.1 :: 1 1", b"PROXY TCP6 1::2::3 :: 1 1", b"PROXY TCP6 192.0.2.1 :: 1 1",
+        b"PROXY TCP4 192.0.2.1 198.51.100.1 1", b"PROXY TCP4 192.0.2.1 198.51.100.1 1 1 1",
+        b"PROXY TCP4  192.0.2.1 198.51.100.1 1 1", b"PROXY tcp4 192.0.2.1 198.51.100.1 1 1",
+        b"proxy TCP4 192.0.2.1 198.51.100.1 1 1", b"PROXY TCP4\t192.0.2.1 198.51.100.1 1 1",
+        b"PROXY UNKNOWN " + b"x" * 91, b"PROXY UNKNOWN " + b"x" * 92, b"PROXY \xff", b"PROXY",
+        b"PROXY TCP6 " + b"ffff:" * 7 + b"ffff " + b"ffff:" * 7 + b"ffff 65535 65535", b"EHLO a.example",
+    ]
+    for line in lines:
+        yield line + b"\r\n"
+        yield line + b"\r\nEHLO a.example\r\n"
+        yield line
+    yield b"PROXY UNKNOWN\r"
+    yield b"PROXY UNKNOWN\n"
+    yield b"PROXY UNKNOWN \r \n\r\n"
+    signature = b"\r\n\r\n\0\r\nQUIT\n"
+    addresses = bytes(range(1, 217))
+    for command in (b"\x20", b"\x21", b"\x22", b"\x11"):
+        for family in (b"\x00", b"\x11", b"\x12", b"\x21", b"\x31", b"\xff"):
+            for length in (0, 11, 12, 15, 36, 216):
+                if length in (0, 12, 36, 216) or command == b"\x21":
+                    yield signature + command + family + length.to_bytes(2) + addresses[:length]
+    local = signature + b"\x20\x00"
+    yield local + b"\x00\x00EHLO a.example\r\n"
+    yield local + b"\x00\x05abc"
+    yield local + (4080).to_bytes(2) + b"x" * 4080
+    yield local + (4081).to_bytes(2) + b"x" * 20
+    yield local + b"\xff\xff"
+    for cut in (1, 11, 12, 13, 15):
+        yield (signature + b"\x21\x11\0\x0c")[:cut]
+    yield signature[:6] + b"x"
+
+
+# ── sasl: where AUTH is offered, what is answered, then the peer's lines ──
+
+EXCHANGES = [
+    b"PLAIN AGEAYg==", b"PLAIN\nAGEAYg==", b"LOGIN\nYQ==\nYg==\nYw==", b"LOGIN YQ==\nYg==", b"PLAIN =", b"PLAIN ==",
+    b"PLAIN\n=\n", b"PLAIN\n*\nPLAIN AGEAYg==", b"PLAIN *", b"LOGIN\n\n\n\n", b"LOGIN\n**\nLOGIN", b"",
+    b"CRAM-MD5", b"XOAUTH2 YQ==", b"plain agEAYg==", b"Login", b" PLAIN  AGEAYg==  ", b"PLAIN AGEA Yg==",
+    b"PLAIN A", b"PLAIN AG", b"PLAIN AGE", b"PLAIN AGE=", b"PLAIN AG==", b"PLAIN AH==", b"PLAIN AGF=", b"PLAIN A===",
+    b"PLAIN =AGE", b"PLAIN AG=E", b"PLAIN AGE=AGE=", b"PLAIN -_-_", b"PLAIN \xff", b"PL\xffAIN", b"PLAIN\tAGE=",
+    b"LOGIN\nYQ== \nLOGIN", b"LOGIN\n YQ==", b"LOGIN\n\0", b"LOGIN\nY\rQ", b"PLAIN\0", b"PLAIN \r",
+    b"123456789012345678901", b"12345678901234567890", b"PL.AIN", b"PLAIN " + b"QUJD" * 500,
+    b"LOGIN\n" + b"QUJD" * 900, b"LOGIN\nLOGIN\nPLAIN AGEAYg==\nLOGIN YQ==\nLOGIN YQ==",
+    b"PLAIN AGEAYg==\n" * 6,
+]
+
+
+def exchanges():
+    for number, lines in enumerate(EXCHANGES):
+        for answers in range(5):
+            yield bytes([0, number, answers * 51]) + lines
+    for lines in EXCHANGES[::6]:
+        yield b"\1ab" + lines
+        yield b"\2ab" + lines
+
+
 def main():
     for target, inputs in {
         "command": commands(),
@@ -365,6 +586,10 @@ def main():
         "encode": encodings(),
         "client_session": client_sessions(),
         "pair": pairs(),
+        "path": paths(),
+        "dsn": dsns(),
+        "proxy": proxies(),
+        "sasl": exchanges(),
     }.items():
         folder = CORPUS / target
         folder.mkdir(parents=True, exist_ok=True)

@@ -7,19 +7,28 @@
 mod client_session;
 mod command;
 mod dot_oracle;
+mod dsn;
 pub mod embedder;
 mod encode;
 mod pair;
+mod path;
+mod proxy;
+mod reference;
 mod replies;
 mod reply;
+mod sasl;
 mod server_session;
 mod split;
 
 pub use client_session::client_session;
 pub use command::command;
 pub use dot_oracle::dot_oracle;
+pub use dsn::dsn;
 pub use encode::encode;
 pub use pair::pair;
+pub use path::path;
+pub use proxy::proxy;
 pub use reply::reply;
+pub use sasl::sasl;
 pub use server_session::server_session;
 pub use split::split;

@@ -59,3 +59,23 @@ fn every_session_of_a_client_in_the_corpus_keeps_the_contract() {
 fn every_pair_of_the_corpus_agrees_on_what_was_delivered() {
     replay("pair", fuzz_properties::pair);
 }
+
+#[test]
+fn every_address_of_the_corpus_is_read_as_the_reference_reads_it() {
+    replay("path", fuzz_properties::path);
+}
+
+#[test]
+fn every_parameter_for_notices_in_the_corpus_is_read_as_the_reference_reads_it() {
+    replay("dsn", fuzz_properties::dsn);
+}
+
+#[test]
+fn every_header_of_a_proxy_in_the_corpus_is_read_as_the_reference_reads_it() {
+    replay("proxy", fuzz_properties::proxy);
+}
+
+#[test]
+fn every_authentication_of_the_corpus_goes_as_the_reference_says() {
+    replay("sasl", fuzz_properties::sasl);
+}
