@@ -3,8 +3,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod threads;
-
 use smtp_driver::{Listener, Server, Service, Spawn};
 use smtp_server_smol::Smol;
 use smtp_server_tokio::Tokio;
@@ -12,7 +10,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     thread,
 };
-use testkit::{dialogue::Transcript, policy::Policy, suite};
+use testkit::{bare::Embedder, dialogue::Transcript, policy::Policy, suite, threads};
 
 type Said = Vec<(&'static str, Transcript)>;
 
@@ -52,7 +50,13 @@ fn on_tokio(policy: Policy) -> Said {
 fn on_threads(policy: Policy) -> Said {
     let listener = std::net::TcpListener::bind(loopback()).unwrap();
     let address = listener.local_addr().unwrap();
-    thread::spawn(move || threads::serve(&listener, &suite::config(), &policy));
+    thread::spawn(move || {
+        let sockets = listener.incoming().map_while(Result::ok);
+        threads::serve(sockets, &suite::config(), || {
+            let mut embedder = Embedder::new(policy.clone());
+            move |machine, event| embedder.handle(machine, event)
+        });
+    });
     suite::run(address)
 }
 

@@ -1,7 +1,7 @@
 //! Sessions as text that a postmaster can read, and what runs them.
 //!
 //! ```text
-//! # A comment; empty lines count for nothing.
+//! # A comment; empty lines count for nothing, nor do blanks before a line.
 //! S: 220 mx.example.test ...        a reply line; `...` stands for any text
 //! C: EHLO client.example.test       a line, sent with CRLF
 //! S: 250                            a whole reply of any text, however many lines it has
@@ -105,6 +105,20 @@ impl fmt::Display for Deviation {
     }
 }
 
+impl Deviation {
+    /// Of the dialogue as a whole, with nothing said.
+    pub(crate) fn of(why: &str) -> Self {
+        Self { line: 1, why: why.into(), transcript: Transcript::default() }
+    }
+}
+
+/// So that a test can end in `?` whatever is wrong with its dialogue.
+impl From<Malformed> for Deviation {
+    fn from(Malformed { line, why }: Malformed) -> Self {
+        Self { line, why, transcript: Transcript::default() }
+    }
+}
+
 /// As it is displayed: this is what a failed `unwrap` shows.
 impl fmt::Debug for Deviation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -121,8 +135,8 @@ impl FromStr for Dialogue {
         let mut steps = Vec::new();
         // What `C+` has gathered, and where it began.
         let mut group: Option<(usize, Vec<u8>)> = None;
-        for (line, text) in (1..).zip(text.lines()) {
-            if text.trim().is_empty() || text.starts_with('#') {
+        for (line, text) in (1..).zip(text.lines().map(str::trim_start)) {
+            if text.is_empty() || text.starts_with('#') {
                 continue;
             }
             let step = parse_line(text, line, &mut group)
@@ -260,18 +274,16 @@ impl Dialogue {
         Ok(talk.transcript)
     }
 
-    /// The same, over a line that never has to wait.
+    /// The same, over a line that never has to wait, such as a [`Bare`](crate::bare::Bare) machine or
+    /// a blocking [`SocketLine`](crate::line::SocketLine).
     ///
     /// # Errors
-    /// As [`run`](Self::run).
-    ///
-    /// # Panics
-    /// If the line waits.
+    /// As [`run`](Self::run), and that the line would have had to wait.
     pub fn run_blocking(&self, line: &mut impl Line) -> Result<Transcript, Deviation> {
         let mut running = pin!(self.run(line));
         match running.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(result) => result,
-            Poll::Pending => panic!("a line that never waits has waited"),
+            Poll::Pending => Err(Deviation::of("the line has to wait: it needs an executor")),
         }
     }
 }

@@ -98,7 +98,10 @@ impl<S: Stream, R: Runtime> Line for StreamLine<S, R> {
     }
 }
 
-/// A socket that blocks. A server that is silent for ten seconds fails the test.
+/// How long the other end of a socket may be silent before a test fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A socket that blocks. An other end that is silent for ten seconds fails the test.
 #[derive(Debug)]
 pub struct SocketLine(TcpStream);
 
@@ -108,10 +111,17 @@ impl SocketLine {
     /// # Errors
     /// Those of the socket.
     pub fn connect(address: SocketAddr) -> io::Result<Self> {
-        let socket = TcpStream::connect(address)?;
+        TcpStream::connect(address).and_then(Self::new)
+    }
+
+    /// The line over `socket`, which is connected.
+    ///
+    /// # Errors
+    /// Those of the socket.
+    pub fn new(socket: TcpStream) -> io::Result<Self> {
         socket.set_nodelay(true)?;
-        socket.set_read_timeout(Some(Duration::from_secs(10)))?;
-        socket.set_write_timeout(Some(Duration::from_secs(10)))?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.set_write_timeout(Some(PATIENCE))?;
         Ok(Self(socket))
     }
 

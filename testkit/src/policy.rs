@@ -28,7 +28,7 @@ pub const DOMAIN: &str = "example.test";
 pub const USERS: [&str; 4] = ["user1", "user2", "user.three", "postmaster"];
 
 /// A message that was accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivered {
     /// The reverse path, as in `<a@example.test>`.
     pub from: String,

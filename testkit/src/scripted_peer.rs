@@ -14,13 +14,24 @@
 //!
 //! Behind the last line the server closes.
 
+mod listening;
+
+pub use listening::Listening;
+
 use crate::{
-    dialogue::{parse_time, unescape},
-    line::Line,
+    clock::{Task, VirtualRuntime},
+    dialogue::{Malformed, parse_time, unescape},
+    line::{Line, StreamLine},
+    memory::{MemoryStream, pair},
 };
 use std::{fmt, io, str::FromStr, time::Duration};
 
+/// Octets on their way in one direction of a connection in memory.
+const PIPE: usize = 1 << 20;
+
 /// What a server says and expects.
+///
+/// [`connect`](Self::connect) plays it in memory, [`listen`](Self::listen) on a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScriptedPeer {
     steps: Vec<(usize, Step)>,
@@ -56,24 +67,39 @@ pub struct Surprise {
     pub heard: Heard,
 }
 
-impl fmt::Debug for Surprise {
+impl Surprise {
+    /// Before the first line.
+    fn of(why: &str) -> Self {
+        Self { line: 1, why: why.into(), heard: Heard::default() }
+    }
+}
+
+impl fmt::Display for Surprise {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}: {}", self.line, self.why)
     }
 }
 
-impl FromStr for ScriptedPeer {
-    type Err = String;
+/// As it is displayed: this is what a failed `unwrap` shows.
+impl fmt::Debug for Surprise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the client deviates, {self}")
+    }
+}
 
-    /// Reads a script; the error names the line.
-    fn from_str(script: &str) -> Result<Self, String> {
+impl std::error::Error for Surprise {}
+
+impl FromStr for ScriptedPeer {
+    type Err = Malformed;
+
+    fn from_str(script: &str) -> Result<Self, Malformed> {
         let mut steps: Vec<(usize, Step)> = Vec::new();
         for (at, line) in script.lines().enumerate() {
             let (at, line) = (at + 1, line.trim_start());
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let step = parse(line).map_err(|why| format!("line {at}: {why}"))?;
+            let step = parse(line).map_err(|why| Malformed { line: at, why })?;
             match (steps.last_mut(), step) {
                 (Some((_, Step::Say(said))), Step::Say(more)) => said.extend(more),
                 (_, step) => steps.push((at, step)),
@@ -104,6 +130,30 @@ fn parse(line: &str) -> Result<Step, String> {
 }
 
 impl ScriptedPeer {
+    /// A connection to this server in memory and in virtual time: the client's end, and the task
+    /// that plays. What a client needs to run besides is `runtime`, as its runtime.
+    ///
+    /// ```
+    /// use testkit::{clock::VirtualRuntime, line::{Line, StreamLine}, scripted_peer::ScriptedPeer};
+    ///
+    /// let time = VirtualRuntime::new();
+    /// let peer: ScriptedPeer = "S: 220 mx.example.test\nC: QUIT\nS: 221 bye".parse().unwrap();
+    /// let (stream, playing) = peer.connect(&time);
+    /// # let mut client = StreamLine::new(stream, time.clone());
+    /// time.run_until(async { client.write(b"QUIT\r\n").await }).unwrap(); // your client
+    /// let heard = time.run_until(playing).unwrap();
+    /// assert_eq!(heard.positions.last(), Some(&(30, 6)));
+    /// ```
+    #[must_use]
+    pub fn connect(
+        self,
+        runtime: &VirtualRuntime,
+    ) -> (MemoryStream, Task<Result<Heard, Surprise>>) {
+        let (client, server) = pair(PIPE);
+        let mut line = StreamLine::new(server, runtime.clone());
+        (client, runtime.spawn(async move { self.play(&mut line).await }))
+    }
+
     /// Plays the script over `line`, and tells what it heard.
     ///
     /// # Errors
@@ -267,7 +317,7 @@ mod tests {
     fn a_script_that_makes_no_sense_names_the_line() {
         for (script, line) in [("S: 220 mx\nX: y", 2), ("C: <OCTETS x>", 1), ("\nT: soon", 2)] {
             let error = script.parse::<ScriptedPeer>().unwrap_err();
-            assert!(error.starts_with(&format!("line {line}: ")), "{error}");
+            assert_eq!(error.line, line, "{error}");
         }
     }
 }

@@ -7,8 +7,7 @@ use smtp_client::{
 use std::sync::Arc;
 use testkit::{
     clock::{Task, VirtualRuntime},
-    line::StreamLine,
-    memory::{MemoryStream, pair},
+    memory::MemoryStream,
     scripted_peer::{Heard, ScriptedPeer, Surprise},
 };
 
@@ -49,10 +48,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(script: &str) -> (Self, MemoryStream) {
         let runtime = VirtualRuntime::new();
-        let (client, server) = pair(1 << 20);
-        let script: ScriptedPeer = script.parse().unwrap();
-        let mut line = StreamLine::new(server, runtime.clone());
-        let peer = runtime.spawn(async move { script.play(&mut line).await });
+        let (client, peer) = script.parse::<ScriptedPeer>().unwrap().connect(&runtime);
         (Self { runtime, peer }, client)
     }
 

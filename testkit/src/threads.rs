@@ -3,38 +3,53 @@
 
 use smtp_proto::{
     Instant, Need, Step,
-    server::{ServerConfig, ServerConnection, Start},
+    server::{Event, ServerConfig, ServerConnection, Start},
 };
 use std::{
     io::{self, Read, Write},
-    net::{Shutdown, TcpListener, TcpStream},
+    net::{Shutdown, TcpStream},
     sync::Arc,
     thread,
     time::Duration,
 };
-use testkit::{bare::Embedder, policy::Policy};
 
-/// Serves what `listener` accepts, for ever.
-pub(crate) fn serve(listener: &TcpListener, config: &Arc<ServerConfig>, policy: &Policy) {
-    for socket in listener.incoming().map_while(Result::ok) {
-        let (config, policy) = (config.clone(), policy.clone());
+/// Serves each of `sockets`, as they come; `answerer` makes for each connection what answers its
+/// events.
+pub fn serve<A>(
+    sockets: impl Iterator<Item = TcpStream>,
+    config: &Arc<ServerConfig>,
+    answerer: impl Fn() -> A,
+) where
+    A: FnMut(&mut ServerConnection, Event<'_>) + Send + 'static,
+{
+    for socket in sockets {
+        let (config, answer) = (config.clone(), answerer());
         // A broken connection is the peer's business.
-        thread::spawn(move || drop(connection(socket, config, policy)));
+        thread::spawn(move || drop(serve_one(socket, config, answer)));
     }
 }
 
-fn connection(mut socket: TcpStream, config: Arc<ServerConfig>, policy: Policy) -> io::Result<()> {
+/// Serves one connection, from its first octet to its last. Each event is given to `answer`, which
+/// answers it at once.
+///
+/// # Errors
+/// Those of the socket.
+pub fn serve_one(
+    mut socket: TcpStream,
+    config: Arc<ServerConfig>,
+    mut answer: impl FnMut(&mut ServerConnection, Event<'_>),
+) -> io::Result<()> {
     socket.set_nodelay(true)?;
     let origin = std::time::Instant::now();
+    let linger = config.timeouts().linger;
     let mut machine = ServerConnection::new(config, Start::Plain);
-    let mut embedder = Embedder::new(policy);
     let mut received = Vec::new();
     loop {
         let now = Instant::ZERO + origin.elapsed();
         let mut unread = received.as_slice();
         let need = loop {
             match machine.poll_event(&mut unread, now) {
-                Step::Event(event) => embedder.handle(&mut machine, event),
+                Step::Event(event) => answer(&mut machine, event),
                 Step::Need(need) => break Some(need),
                 Step::Closed(_) => break None,
             }
@@ -65,6 +80,7 @@ fn connection(mut socket: TcpStream, config: Arc<ServerConfig>, policy: Policy) 
             None => {
                 socket.shutdown(Shutdown::Write)?;
                 // What the peer still sends is read, or the system would tell it of an error.
+                socket.set_read_timeout(Some(linger))?;
                 io::copy(&mut socket, &mut io::sink())?;
                 return Ok(());
             }
