@@ -26,7 +26,9 @@ impl ClientConnection {
         if self.phase == Phase::Start {
             return Some(self.greeting(reply));
         }
-        let Some(first) = self.queue.first().filter(|&first| self.queue.has_left(first)) else {
+        // Behind a 334 the next word is ours (RFC 4954 §4).
+        let asked = self.queue.first().filter(|&first| self.queue.has_left(first));
+        let Some(first) = asked.filter(|_| !self.challenged) else {
             // Nobody had asked; in the middle of a message there is no other way to stop.
             self.close(match reply.code() {
                 421 => CloseReason::Unavailable,

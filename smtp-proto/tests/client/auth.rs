@@ -59,6 +59,28 @@ fn a_challenge_that_is_not_base64_can_be_cancelled() {
     assert_eq!(desk.hears("334 AAAA\r\n"), ["reply 0 334", "closed Unintelligible"]);
 }
 
+/// Taken for the end of the exchange, it would leave the machine waiting for a response that nobody
+/// owes any more, without a timer for the commands behind it.
+#[test]
+fn a_server_that_does_not_wait_for_the_response_has_lost_its_place() {
+    for (word, code, why) in [
+        ("235 well done\r\n", 235, "Unintelligible"),
+        ("334 \r\n", 334, "Unintelligible"),
+        ("535 no\r\n", 535, "Unintelligible"),
+        ("421 bye\r\n", 421, "Unavailable"),
+    ] {
+        let mut desk = Desk::ready(&["AUTH LOGIN"]);
+        let auth = desk.machine.auth(&Mechanism::LOGIN, None);
+        desk.give(auth);
+        desk.sends();
+        let told = desk.hears(format!("334 \r\n{word}"));
+        let want =
+            ["challenge ".to_owned(), format!("unsolicited {code}"), format!("closed {why}")];
+        assert_eq!(told, want);
+        assert!(!desk.machine.is_authenticated());
+    }
+}
+
 #[test]
 fn a_cancelled_exchange_authenticates_nobody() {
     let mut desk = Desk::ready(&["AUTH LOGIN"]);
