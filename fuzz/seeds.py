@@ -576,6 +576,80 @@ def exchanges():
         yield b"\2ab" + lines
 
 
+# ── bdat: what is offered and refused, then what the peer sends after EHLO ──
+
+ENVELOPE = b"MAIL FROM:<a@a.example>\r\nRCPT TO:<b@b.example>\r\n"
+CHUNKS = [
+    b"BDAT 5 LAST\r\nhello", b"BDAT 0 LAST\r\n", b"BDAT 0\r\nBDAT 0 LAST\r\n", b"BDAT 3\r\nabcBDAT 3 LAST\r\ndef",
+    b"BDAT 3\r\nabcBDAT 0 LAST\r\n" + ENVELOPE + b"BDAT 1 LAST\r\nx", b"BDAT 6 LAST\r\nQUIT\r\nQUIT\r\n",
+    b"BDAT 14\r\nBDAT 0 LAST\r\n" + b"BDAT 2 LAST\r\n\r\n", b"BDAT 5 LAST\r\n.\r\n\0\nNOOP\r\n",
+    b"BDAT 3\r\nabcRSET\r\nBDAT 3 LAST\r\nabc", b"BDAT 3\r\nabcEHLO a.example\r\n" + ENVELOPE + b"BDAT 2 LAST\r\nok",
+    b"BDAT 3\r\nabcLHLO a.example\r\nNOOP\r\n", b"BDAT 3\r\nabcNOOP\r\nBDAT 1 LAST\r\nd", b"BDAT 3\r\nabcQUIT\r\nNOOP\r\n",
+    b"BDAT 3\r\nabcMAIL FROM:<a@a.example>\r\nRCPT TO:<b@b.example>\r\nBDAT 0 LAST\r\n", b"BDAT 3\r\nabcDATA\r\n",
+    b"BDAT 3\r\nab", b"BDAT 3\r\nabc", b"BDAT 3 LAST\r\nab", b"BDAT 3 LAST\r\n", b"BDAT 10 LAST\r\nabc\r\n", b"BDAT 3\r",
+    b"bdat 3 last\r\nabc", b"BDAT  3  LAST \r\nabc", b"BDAT 003 LAST\r\nabc", b"BDAT 3LAST\r\nabc", b"BDAT 3 LAST LAST\r\n",
+    b"BDAT\r\n", b"BDAT x\r\n", b"BDAT -1\r\n", b"BDAT +1\r\n", b"BDAT 0x1\r\n", b"BDAT 1 FIRST\r\n", b"BDAT LAST\r\n",
+    b"BDAT 1\r\naBDAT x\r\n", b"BDAT 65536\r\nabc", b"BDAT 65537\r\nabc", b"BDAT 65537 LAST\r\nabc",
+    b"BDAT 1\r\naBDAT 65535\r\nb", b"BDAT 1\r\naBDAT 65536 LAST\r\nb", b"BDAT 18446744073709551615\r\na",
+    b"BDAT 18446744073709551616 LAST\r\n", b"BDAT 1\r\naBDAT 99999999999999999999\r\n",
+    b"BDAT 100000000000000000000\r\n", b"BDAT 3\r\nabc" * 9 + b"BDAT 0 LAST\r\n",
+    b"HELO a.example\r\n" + ENVELOPE + b"BDAT 3 LAST\r\nabcNOOP\r\nQUIT\r\n", b"BDAT 300\r\n" + bytes(range(256)) + b"x" * 44 + b"QUIT\r\n",
+]
+
+
+def chunks():
+    for number, session in enumerate(CHUNKS):
+        for choice in (0, 1, 2 + number % 2, 4 + number % 2, 8, 9, 16 + number % 2):
+            recipients = b"RCPT TO:<b@b.example>\r\n" * (choice % 2 * 2)
+            yield bytes([choice | number % 8 << 5]) + ENVELOPE + recipients + session
+    for session in CHUNKS[:6] + CHUNKS[-8:]:
+        yield b"\0" + session + b"NOOP\r\n"
+        yield b"\1MAIL FROM:<a@a.example>\r\n" + session + b"NOOP\r\n"
+        yield b"\x24" + ENVELOPE + b"BDAT 2\r\nxx" + session
+        yield b"\x51" + ENVELOPE + b"BDAT 2\r\nxx" + session + ENVELOPE + session
+
+
+# ── decisions: the configuration, then what happens (the lower half) and how (the upper half) ──
+
+(RCPT1, MAIL1, HELLO1, DATA1, NOOP1, VRFY1, RSET1, AUTH1, OTHER1, RCPTS, SHOW, KEEP_SOME, ANSWER, NEXT, TIME, STOP) = range(16)
+
+
+def happening(*steps):
+    return bytes(step if isinstance(step, int) else step[0] | step[1] << 4 for step in steps)
+
+
+def happenings():
+    greeted = [SHOW, HELLO1, SHOW]
+    mailed = [*greeted, MAIL1, SHOW]
+    late = (TIME, 0)
+    for kind in range(4):
+        for place in range(4):
+            answers = [(ANSWER, place << 2 | kind)] + [(ANSWER, place << 2)] * 3
+            group = [*mailed, (KEEP_SOME, 3), (RCPTS, 4), NOOP1, SHOW, *answers, SHOW, DATA1, SHOW, SHOW]
+            for flags in (0x1c, 0x1e, 0x04, 0x00):
+                yield bytes([flags]) + happening(*group)
+            yield b"\x1c" + happening(*mailed, (KEEP_SOME, 3), (RCPTS, 4), SHOW, *answers[:2], late, SHOW, *answers[2:], SHOW)
+            yield b"\x1c" + happening(*mailed, (KEEP_SOME, 3), (RCPTS, 4), SHOW, (TIME, place + 1), *answers, (STOP, place * 4), SHOW)
+        one = [(KEEP_SOME, 0), SHOW, (ANSWER, kind), SHOW]
+        expired = [(KEEP_SOME, 0), SHOW, late, (ANSWER, kind), SHOW]
+        for way in (one, expired):
+            yield b"\x00" + happening(*way, HELLO1, SHOW, NOOP1, SHOW)
+            yield b"\x20" + happening(SHOW, HELLO1, *way, NOOP1, SHOW)
+            for command in (MAIL1, VRFY1, AUTH1, RSET1, NOOP1):
+                yield b"\x00" + happening(*greeted, command, *way, NOOP1, SHOW)
+            for other in range(16):
+                yield b"\x20" + happening(*greeted, (OTHER1, other), NOOP1, *way, HELLO1, SHOW)
+            for flags in (0x00, 0x02, 0x3f):
+                data = [*mailed, RCPT1, RCPT1, DATA1, NOOP1, SHOW]
+                yield bytes([flags]) + happening(*mailed, RCPT1, SHOW, DATA1, NOOP1, *way, SHOW, SHOW)
+                yield bytes([flags]) + happening(*data, *way, SHOW, *way, SHOW)
+    yield b"\x00" + happening(*greeted, (NEXT, 1), (OTHER1, 12), SHOW, (OTHER1, 6), SHOW, NOOP1, SHOW)
+    yield b"\x00" + happening(*greeted, (NEXT, 1), AUTH1, NOOP1, SHOW, (NEXT, 1), AUTH1, (OTHER1, 7), SHOW)
+    yield b"\x3c" + happening(*mailed, (KEEP_SOME, 15), *[(RCPTS, 8)] * 9, SHOW, *[(TIME, 15)] * 4, SHOW)
+    for cut in range(1, 9):
+        yield b"\x1c" + happening(SHOW, HELLO1, MAIL1, RCPT1, RCPT1, DATA1, *[(SHOW, cut)] * 30, SHOW, (OTHER1, 0), SHOW)
+
+
 def main():
     for target, inputs in {
         "command": commands(),
@@ -590,6 +664,8 @@ def main():
         "dsn": dsns(),
         "proxy": proxies(),
         "sasl": exchanges(),
+        "bdat": chunks(),
+        "decisions": happenings(),
     }.items():
         folder = CORPUS / target
         folder.mkdir(parents=True, exist_ok=True)

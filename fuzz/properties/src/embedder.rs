@@ -100,10 +100,21 @@ questions!(
     Etrn, Xclient, Help, Command
 );
 
-/// A reply that nothing but this embedder gives.
-fn words() -> Accepted<'static> {
-    let code = EnhancedCode::new(Class::Success, 0, 0).expect("2.0.0 is a status code");
-    Accepted::new(250, code, "Very well,\nas you wish").expect("printable text")
+/// The words of an embedder.
+#[derive(Clone, Debug)]
+pub struct Words {
+    /// For [`Answer::InWords`].
+    pub yes: Accepted<'static>,
+    /// For [`Answer::No`] and [`Answer::Disconnect`].
+    pub no: Refused<'static>,
+}
+
+impl Default for Words {
+    fn default() -> Self {
+        let code = EnhancedCode::new(Class::Success, 0, 0).expect("2.0.0 is a status code");
+        let yes = Accepted::new(250, code, "Very well,\nas you wish").expect("printable text");
+        Self { yes, no: Refused::TRY_LATER }
+    }
 }
 
 impl Question {
@@ -133,28 +144,39 @@ impl Question {
         })
     }
 
-    /// Answers the question.
+    /// Answers the question in the usual words.
     ///
     /// # Errors
     /// [`Stale`]: the question was no longer open.
     pub fn answer(self, connection: &mut ServerConnection, answer: Answer) -> Result<(), Stale> {
+        self.answer_in(connection, answer, &Words::default())
+    }
+
+    /// Answers the question.
+    ///
+    /// # Errors
+    /// [`Stale`]: the question was no longer open.
+    pub fn answer_in(
+        self,
+        connection: &mut ServerConnection,
+        answer: Answer,
+        words: &Words,
+    ) -> Result<(), Stale> {
         // The kinds that take a plain yes or no, and those that also take words.
         macro_rules! plain {
             ($pending:expr) => {
                 match answer {
                     Answer::Yes | Answer::InWords => connection.accept($pending),
-                    Answer::No => connection.refuse($pending, &Refused::TRY_LATER),
-                    Answer::Disconnect => connection.disconnect($pending, &Refused::DENIED),
+                    Answer::No => connection.refuse($pending, &words.no),
+                    Answer::Disconnect => connection.disconnect($pending, &words.no),
                 }
             };
         }
         macro_rules! worded {
             ($pending:expr) => {
                 match answer {
-                    Answer::InWords => connection.accept_with($pending, &words()),
-                    Answer::Yes => connection.accept($pending),
-                    Answer::No => connection.refuse($pending, &Refused::NO_SUCH_USER),
-                    Answer::Disconnect => connection.disconnect($pending, &Refused::DENIED),
+                    Answer::InWords => connection.accept_with($pending, &words.yes),
+                    _ => plain!($pending),
                 }
             };
         }

@@ -4,8 +4,10 @@
 //! the property does not hold. `tests/corpora.rs` runs them over the committed corpora, so that
 //! every input that ever mattered is replayed by `cargo test`, without a fuzzer.
 
+mod bdat;
 mod client_session;
 mod command;
+mod decisions;
 mod dot_oracle;
 mod dsn;
 pub mod embedder;
@@ -20,8 +22,10 @@ mod sasl;
 mod server_session;
 mod split;
 
+pub use bdat::bdat;
 pub use client_session::client_session;
 pub use command::command;
+pub use decisions::decisions;
 pub use dot_oracle::dot_oracle;
 pub use dsn::dsn;
 pub use encode::encode;

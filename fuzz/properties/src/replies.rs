@@ -3,13 +3,30 @@
 /// Longest reply line, CRLF included (RFC 5321 §4.5.3.1.5).
 const MAX_LINE: usize = 512;
 
+/// One reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reply {
+    /// Its code.
+    pub(crate) code: u16,
+    /// What stands behind the code in its last line.
+    pub(crate) text: String,
+}
+
 /// Reads `output` as whole replies and gives the code of each.
+///
+/// # Panics
+/// If it is anything else; see [`whole`].
+pub(crate) fn codes(output: &[u8]) -> Vec<u16> {
+    whole(output).iter().map(|reply| reply.code).collect()
+}
+
+/// Reads `output` as whole replies.
 ///
 /// # Panics
 /// If it is anything else: a line without CRLF or longer than 512 octets, an octet that is not
 /// printable ASCII, a code outside 200 to 599, or a code that changes within a reply.
-pub(crate) fn codes(output: &[u8]) -> Vec<u16> {
-    let mut codes = Vec::new();
+pub(crate) fn whole(output: &[u8]) -> Vec<Reply> {
+    let mut replies = Vec::new();
     let mut open = None;
     let mut rest = output;
     while !rest.is_empty() {
@@ -29,11 +46,11 @@ pub(crate) fn codes(output: &[u8]) -> Vec<u16> {
             Some(b'-') => open = Some(code),
             Some(b' ') | None => {
                 open = None;
-                codes.push(code);
+                replies.push(Reply { code, text: text.get(4..).unwrap_or_default().to_owned() });
             }
             Some(_) => panic!("neither space nor hyphen behind the code"),
         }
     }
     assert!(open.is_none(), "a reply without its last line");
-    codes
+    replies
 }

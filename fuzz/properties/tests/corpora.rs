@@ -79,3 +79,13 @@ fn every_header_of_a_proxy_in_the_corpus_is_read_as_the_reference_reads_it() {
 fn every_authentication_of_the_corpus_goes_as_the_reference_says() {
     replay("sasl", fuzz_properties::sasl);
 }
+
+#[test]
+fn every_chunk_of_the_corpus_is_read_as_the_reference_reads_it() {
+    replay("bdat", fuzz_properties::bdat);
+}
+
+#[test]
+fn every_decision_of_the_corpus_is_heard_once_and_in_order() {
+    replay("decisions", fuzz_properties::decisions);
+}

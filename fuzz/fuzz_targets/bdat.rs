@@ -1,0 +1,4 @@
+//! The property is `fuzz_properties::bdat`; read it there.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz_properties::bdat(data));
