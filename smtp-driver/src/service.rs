@@ -38,6 +38,10 @@ pub enum ConfigError {
         /// [`Limits::max_unread`](smtp_proto::Limits::max_unread) of the configuration.
         unread: usize,
     },
+    /// The server's own name is not in ASCII, as the greeting and the answer to EHLO must be (RFC
+    /// 6531 §3.7.1): it has to be given in A-labels.
+    #[error("the server's own name has to be given in A-labels")]
+    NameNotAscii,
 }
 
 impl Service {
@@ -52,8 +56,11 @@ impl Service {
     ///
     /// # Errors
     /// [`ConfigError::BufferTooSmall`] if the limits allow lines longer than a buffer of the
-    /// default pool.
+    /// default pool, [`ConfigError::NameNotAscii`] if the host of the configuration has U-labels.
     pub fn new(config: Arc<ServerConfig>) -> Result<Self, ConfigError> {
+        if !config.host().is_ascii() {
+            return Err(ConfigError::NameNotAscii);
+        }
         let in_flight = config.limits().decisions_in_flight;
         let service = Self {
             config,

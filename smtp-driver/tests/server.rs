@@ -165,6 +165,7 @@ fn a_connection_that_died_in_the_backlog_costs_no_time() {
     assert!(world.told(&client).starts_with("220 "));
 }
 
+/// SEC-DOS-05
 #[test]
 fn over_a_bound_the_greeting_is_421_until_a_connection_ends() {
     let world = world(Limiter::new(3, 2));
@@ -315,5 +316,22 @@ fn a_proxy_is_not_bounded_by_address() {
     for client in &clients {
         client.put(b"PROXY UNKNOWN\r\n");
         assert!(world.told(client).starts_with("220 "));
+    }
+}
+
+/// CONN-08, RFC 5321 §4.5.4.2
+#[test]
+fn twenty_clients_at_once_are_greeted_and_answered() {
+    let world = world(Limiter::default());
+    let clients: Vec<_> =
+        (1..=20).map(|n| world.net.connect(&format!("192.0.2.{n}:1025"))).collect();
+    for client in &clients {
+        assert!(world.told(client).starts_with("220 "));
+    }
+    for client in &clients {
+        client.put(b"EHLO client.example.test\r\n");
+    }
+    for client in &clients {
+        assert!(world.told(client).starts_with("250"));
     }
 }

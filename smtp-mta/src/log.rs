@@ -104,6 +104,7 @@ mod tests {
 
     const EVIL: &str = "a\r\nb\u{1b}[31m\u{85}\u{202e} outcome=\"stored\"";
 
+    /// SEC-INJ-05
     #[test]
     fn a_text_line_stays_one_line_and_its_values_stay_values() {
         let line = logged(LogFormat::Text, || tracing::info!(from = EVIL, "message"));

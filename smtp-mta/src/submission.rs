@@ -186,6 +186,7 @@ mod tests {
 
     const DATE: &str = "Date: Sun, 9 Sep 2001 01:46:40 +0000\r\n";
 
+    /// SUBM-03
     #[test]
     fn what_is_missing_is_added_and_nothing_else() {
         let all = "from: you@mx.example\r\nDATE: x\r\nmessage-id: <1@x>\r\n\r\n";

@@ -199,6 +199,7 @@ mod tests {
         }
     }
 
+    /// TRACE-02, TRACE-11
     #[test]
     fn a_message_for_one_says_for_whom() {
         assert_eq!(
@@ -210,12 +211,14 @@ mod tests {
         );
     }
 
+    /// TRACE-05
     #[test]
     fn a_message_for_several_does_not() {
         let text = Given { to: None, ..Given::default() }.written();
         assert!(!text.contains("for"), "{text}");
     }
 
+    /// TRACE-06
     #[test]
     fn a_bounce_has_an_empty_return_path() {
         assert_eq!(ReturnPath(&ReversePath::Null).to_string(), "Return-Path: <>\r\n");
@@ -242,6 +245,7 @@ mod tests {
         assert!(text.contains(" ([192.0.2.7])\r\n"), "{text}");
     }
 
+    /// TRACE-04
     #[test]
     fn every_way_of_speaking_has_its_registered_name() {
         let mut session = Session::default();
@@ -259,6 +263,7 @@ mod tests {
         assert_eq!(protocol(&session), "UTF8LMTPSA");
     }
 
+    /// TRACE-03
     #[test]
     fn dates_have_a_numeric_offset_on_both_sides_of_greenwich() {
         for (seconds, written) in [

@@ -94,6 +94,7 @@ const SERVER: &str = "hostname = 'mx.example'
     mailboxes = ['you']
     ";
 
+/// CONN-12
 #[tokio::test(start_paused = true)]
 async fn an_idle_session_is_told_and_the_server_ends_at_once() {
     let server = Server::start(SERVER);

@@ -6,13 +6,14 @@ mod site;
 use site::{Client, Site, eventually, without_trace};
 use std::fs;
 
+/// TRACE-01, TRACE-06 to TRACE-08
 #[test]
 fn a_message_lands_byte_for_byte_below_its_trace_fields() {
     let site = Site::new();
     let mut client = Client::greeted(site.address);
     let sent =
-        b"From: a@b.example\r\nReturn-Path: <kept@as.sent>\r\n\r\n.a dot\r\n\xff\xfe\0\r\n\r\n";
-    let stuffed = b"From: a@b.example\r\nReturn-Path: <kept@as.sent>\r\n\r\n..a dot\r\n\xff\xfe\0\r\n\r\n.\r\n";
+        b"Received: of old\r\nReturn-Path: <kept@as.sent>\r\n\r\n.a dot\r\n\xff\xfe\0\r\n\r\n";
+    let stuffed = b"Received: of old\r\nReturn-Path: <kept@as.sent>\r\n\r\n..a dot\r\n\xff\xfe\0\r\n\r\n.\r\n";
     let reply = client.deliver(&["you@mx.example"], stuffed, "250 2.0.0 Ok: ");
 
     let messages = site.mailbox("you");
@@ -63,6 +64,7 @@ fn a_chunked_message_keeps_an_unfinished_last_line() {
     assert!(messages[0].starts_with(b"Return-Path: <>\r\n"));
 }
 
+/// TRACE-05
 #[test]
 fn several_recipients_get_one_file_each_and_do_not_learn_of_each_other() {
     let site = Site::new();
@@ -175,6 +177,7 @@ const NOT_THE_END: &[(&str, &[u8])] = &[
     ("CR CRLF.CRLF, a true end behind a bare CR", b"\r\r\n.\r\n"),
 ];
 
+/// EOD-01 to EOD-21
 #[test]
 fn nothing_but_crlf_dot_crlf_lets_a_second_message_in() {
     for (form, octets) in NOT_THE_END {

@@ -48,6 +48,7 @@ fn message(site: &Site, mailbox: &str) -> String {
     String::from_utf8(site.mailbox(mailbox).remove(0)).unwrap()
 }
 
+/// SUBM-03
 #[test]
 fn a_user_submits_by_starttls_and_the_message_is_made_whole() {
     let site = site("role = 'submission'");
@@ -135,6 +136,7 @@ fn a_user_who_is_deleted_is_out_at_once() {
     dialogue(&mut inside(&site), &[(&plain("you", "pass"), "535 5.7.8 ")]);
 }
 
+/// SUBM-05, SUBM-07
 #[test]
 fn who_sends_must_be_who_logged_in_in_the_envelope_and_in_the_header() {
     let site = site("role = 'submissions'");

@@ -24,5 +24,6 @@ mod ext {
     mod size;
     mod smtputf8;
     mod starttls;
+    mod submission;
     mod xclient;
 }

@@ -93,6 +93,7 @@ fn an_idle_connection_has_no_memory_but_its_own() {
     assert_eq!(kept.map(|machine| machine.session().hello), Some(Some(Hello::Ehlo)));
 }
 
+/// SEC-DOS-06
 #[test]
 fn replies_to_a_peer_that_does_not_read_stay_within_the_output_mark() {
     let config = config(|_| {});

@@ -66,6 +66,7 @@ fn session() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..Default::default() })]
 
+    /// PIPE-06
     #[test]
     fn the_same_octets_give_the_same_events_and_replies_however_they_are_cut(data in session()) {
         split(&data);

@@ -228,6 +228,7 @@ proptest! {
         prop_assert_eq!(ForwardPath::parse(&text).unwrap(), (forward, rest.as_str()));
     }
 
+    /// C-59
     #[test]
     fn a_source_route_changes_nothing(mailbox in mailbox(), route in vec("[a-z]{1,9}", 1..4)) {
         let route: Vec<String> = route.iter().map(|domain| format!("@{domain}")).collect();

@@ -32,6 +32,7 @@ fn line(socket: &mut impl Read) -> String {
     String::from_utf8(line).unwrap()
 }
 
+/// TLS-18, RFC 3207 §4
 #[test]
 fn starttls_works_and_a_new_certificate_is_shown_to_the_next_client() {
     let policy = Policy::new();
@@ -54,7 +55,7 @@ fn starttls_works_and_a_new_certificate_is_shown_to_the_next_client() {
     assert_eq!(first.0, second.0);
     assert_ne!(first.1, second.1);
     let [one, _] = &policy.delivered()[..] else { panic!("two messages") };
-    assert_eq!(one.octets, b"inside TLS\r\n");
+    assert_eq!(one.octets, b"inside TLS\r\n.dot\r\n");
     assert_eq!(one.identity.as_deref(), Some("user1"));
 }
 

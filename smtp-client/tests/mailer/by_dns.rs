@@ -184,11 +184,13 @@ const TWO: &str = "example.test MX 10 a.test
     a.test A 127.0.0.2
     b.test A 127.0.0.3";
 
+/// C-34
 #[test]
 fn a_host_that_refuses_connections_is_not_the_last() {
     assert_eq!(once(TWO, &[(3, takes())]), ["sent 2.0.0 b.test [1]"]);
 }
 
+/// C-35
 #[test]
 fn a_host_that_is_not_available_is_not_the_last() {
     for greeting in ["S: 421 4.3.2 not now\n", "S: 451 4.3.2 not now\nC: QUIT\nS: 221 bye\n"] {
@@ -197,6 +199,7 @@ fn a_host_that_is_not_available_is_not_the_last() {
     }
 }
 
+/// C-36
 #[test]
 fn a_recipient_refused_for_ever_is_not_tried_elsewhere() {
     let refuses = format!(
@@ -214,6 +217,7 @@ fn a_recipient_refused_for_ever_is_not_tried_elsewhere() {
     assert_eq!(once(TWO, &hosts), ["failed 5.1.1 a.test [1, 0]"]);
 }
 
+/// C-37
 #[test]
 fn hosts_of_one_preference_share_200_messages() {
     let zone = Zone::new(&TWO.replace("20 b", "10 b"));
@@ -221,6 +225,7 @@ fn hosts_of_one_preference_share_200_messages() {
     assert_eq!(sent(zone, &hosts, &local(), 200), ["sent end of message"]);
 }
 
+/// C-38
 #[test]
 fn a_domain_whose_hosts_are_not_to_be_found_is_not_its_own() {
     let records = "example.test MX 10 nowhere.test\nexample.test A 127.0.0.2";
@@ -228,12 +233,14 @@ fn a_domain_whose_hosts_are_not_to_be_found_is_not_its_own() {
     assert_eq!(once(records, &[(2, NEVER.into())]), expected);
 }
 
+/// C-39
 #[test]
 fn a_domain_without_hosts_is_its_own() {
     let expected = ["sent 2.0.0 example.test [1]"];
     assert_eq!(once("example.test A 127.0.0.2", &[(2, takes())]), expected);
 }
 
+/// C-40
 #[test]
 fn a_domain_that_does_not_exist_has_failed_and_one_that_is_not_known_now_is_delayed() {
     assert_eq!(once("", &[]), ["failed 5.1.2 example.test []"]);
@@ -243,12 +250,14 @@ fn a_domain_that_does_not_exist_has_failed_and_one_that_is_not_known_now_is_dela
     assert_eq!(sent(zone, &hosts, &local(), 1), expected);
 }
 
+/// C-41
 #[test]
 fn a_domain_with_a_null_mx_takes_no_mail() {
     let records = "example.test MX 0 .\nexample.test A 127.0.0.2";
     assert_eq!(once(records, &[(2, NEVER.into())]), ["failed 5.1.10 example.test [0]"]);
 }
 
+/// C-42
 #[test]
 fn hosts_not_better_than_ourselves_are_left_out() {
     let own_names = vec![Domain::parse("b.test").unwrap()];

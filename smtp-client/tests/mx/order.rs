@@ -56,6 +56,7 @@ proptest! {
     }
 }
 
+/// C-37
 #[test]
 fn equals_are_shuffled_and_every_order_comes() {
     let answers = answers(&[(10, 1), (10, 2), (10, 3), (20, 4)]);

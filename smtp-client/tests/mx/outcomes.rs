@@ -158,6 +158,7 @@ fn a_host_without_addresses_is_passed_over() {
     }
 }
 
+/// C-38
 #[test]
 fn the_addresses_of_a_domain_with_mx_are_never_used() {
     let records: [&[&str]; 6] = [
@@ -203,6 +204,7 @@ fn a_host_named_twice_is_tried_once() {
     assert_eq!(routed(&answers), "A.test=192.0.2.1 b.test=192.0.2.2");
 }
 
+/// C-42
 #[test]
 fn own_names_and_addresses_cut_what_is_not_preferred_to_them() {
     let loops = "5.4.6 mail for the domain loops back to this host";

@@ -29,6 +29,7 @@ fn nothing(extensions: &[&str]) -> String {
 
 const TAKEN: &str = "sent end of message: 250 taken";
 
+/// C-52
 #[test]
 fn no_value_with_a_line_end_can_be_built() {
     for bad in
@@ -53,6 +54,7 @@ fn an_error_says_which_address_and_what_is_wrong() {
     assert_eq!(error.to_string(), "the recipient \"nobody\" is no address: malformed mailbox");
 }
 
+/// C-16
 #[test]
 fn the_size_is_that_of_the_octets_with_crlf_and_without_dots() {
     let mut policy = policy();
@@ -64,6 +66,7 @@ fn the_size_is_that_of_the_octets_with_crlf_and_without_dots() {
     assert_eq!(heard.messages, [b"a\r\n\r\n..\r\nlast\r\n.\r\n"]);
 }
 
+/// C-15
 #[test]
 fn a_message_that_is_too_large_is_refused_before_mail() {
     for (size, taken) in [(24, false), (25, true)] {
@@ -82,6 +85,7 @@ fn a_message_that_is_too_large_is_refused_before_mail() {
     }
 }
 
+/// C-46
 #[test]
 fn eight_bit_octets_are_announced_or_kept_back() {
     let to = envelope(&["b@example.test"]).build().unwrap();
@@ -108,6 +112,7 @@ fn a_binary_message_is_kept_back_even_from_who_takes_it() {
     assert_eq!(send(&nothing(&["CHUNKING", "BINARYMIME"]), policy(), &to, MESSAGE).0, [refused]);
 }
 
+/// C-49, C-51
 #[test]
 fn bare_line_ends_and_nul_never_leave() {
     let to = envelope(&["b@example.test"]).build().unwrap();
@@ -154,6 +159,7 @@ impl Body for Once {
     }
 }
 
+/// C-49, C-51
 #[test]
 fn a_message_that_is_found_bad_on_its_way_is_not_completed() {
     let to = envelope(&["b@example.test", "c@example.test"]).build().unwrap();
@@ -233,6 +239,7 @@ fn octets_in_memory_are_one_chunk_and_come_again() {
     }
 }
 
+/// C-47
 #[test]
 fn without_smtputf8_a_domain_has_another_form_and_a_local_part_has_none() {
     let names = ["b@b\u{fc}cher.example", "\u{fc}@example.test", "c@example.test"];
@@ -268,6 +275,14 @@ fn without_smtputf8_a_sender_or_headers_outside_ascii_are_everybodys_failure() {
     let sender = Envelope::builder("a@b\u{fc}cher.example").to("b@example.test").build().unwrap();
     let script = transaction(&[], "FROM:<a@xn--bcher-kva.example>", &["TO:<b@example.test>"]);
     assert_eq!(send(&script, policy(), &sender, MESSAGE).0, [TAKEN]);
+}
+
+/// C-60, RFC 5321 §4.5.5
+#[test]
+fn a_notice_has_the_null_reverse_path() {
+    let to = Envelope::builder("").to("b@example.test").build().unwrap();
+    let script = transaction(&[], "FROM:<>", &["TO:<b@example.test>"]);
+    assert_eq!(send(&script, policy(), &to, MESSAGE).0, [TAKEN]);
 }
 
 #[test]

@@ -154,6 +154,7 @@ fn cut_everywhere(script: &str, policy: Policy, to: &[&str], fates: &[Fate]) -> 
 
 const TO: [&str; 3] = ["b@example.test", "c@example.test", "d@example.test"];
 
+/// C-18, C-19
 #[test]
 fn without_pipelining() {
     let script = welcome(&["SIZE"])
@@ -176,6 +177,7 @@ fn without_pipelining() {
     assert!(points > 300, "{points}");
 }
 
+/// C-18, C-19
 #[test]
 fn with_pipelining_and_a_reply_of_several_lines() {
     let script = welcome(&["PIPELINING", "SIZE"])

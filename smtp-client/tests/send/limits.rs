@@ -36,6 +36,7 @@ const REST: &str = "C: MAIL FROM:<a@example.test>
         C: QUIT
         S: 221 bye";
 
+/// C-44
 #[test]
 fn recipients_that_are_too_many_come_in_the_next_transaction() {
     for reply in ["452 4.5.3 too many", "452 too many", "552 5.5.3 too many", "552 too many"] {
@@ -122,6 +123,7 @@ fn a_short_message_from_a_reader_can_be_sent_twice() {
     assert_eq!(heard.messages[0], heard.messages[1]);
 }
 
+/// C-45
 #[test]
 fn limits_that_are_announced_are_kept() {
     let one = |recipients: &[&str]| {

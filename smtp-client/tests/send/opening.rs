@@ -31,6 +31,7 @@ fn refused(script: &str, policy: Policy) -> (Failure, String) {
     (failure, told)
 }
 
+/// C-04, C-05
 #[test]
 fn a_greeting_says_whether_there_is_any_use() {
     for (greeting, permanent) in [
@@ -65,6 +66,7 @@ fn a_server_that_says_nothing_or_nonsense_is_a_temporary_failure() {
     }
 }
 
+/// C-02, C-03
 #[test]
 fn helo_is_enough() {
     let script = "S: 220 mx
@@ -101,6 +103,7 @@ fn connector(verify: Verify) -> Connector {
     roots(&Authority::new()).connector("mx.example.test", verify).unwrap()
 }
 
+/// C-20, C-21, C-53
 #[test]
 fn without_the_tls_that_is_required_there_is_no_mail_and_no_login() {
     let mut policy = policy();
@@ -136,6 +139,7 @@ fn opportunistic_tls_goes_on_in_clear() {
     }
 }
 
+/// C-22
 #[test]
 fn what_follows_the_220_in_clear_is_not_believed() {
     let mut policy = policy();
@@ -147,6 +151,7 @@ fn what_follows_the_220_in_clear_is_not_believed() {
     assert_eq!(failure.cause, Cause::Tls);
 }
 
+/// C-53, C-54
 #[test]
 fn no_password_travels_where_anybody_can_listen() {
     let mut policy = policy();
@@ -312,6 +317,7 @@ fn a_server_that_is_not_who_it_should_be_gets_neither_mail_nor_password() {
     assert!(matches!(report.tls.unwrap().verified, Verified::No(_)));
 }
 
+/// C-54
 #[test]
 fn a_login_that_is_refused_is_no_fault_of_the_message() {
     let mut policy = policy();

@@ -14,6 +14,7 @@ fn spaced(transaction: &str) -> String {
     welcome(&[]) + transaction
 }
 
+/// C-11
 #[test]
 fn a_refused_recipient_keeps_its_reply_and_the_others_get_the_message() {
     let script = spaced(
@@ -46,6 +47,7 @@ fn a_refused_recipient_keeps_its_reply_and_the_others_get_the_message() {
     assert_eq!(heard.messages, [b"Subject: x\r\n\r\n..dot\r\nend\r\n.\r\n"]);
 }
 
+/// C-50
 #[test]
 fn a_group_of_commands_is_answered_in_its_order() {
     let script = welcome(&["PIPELINING", "SIZE 1000"])
@@ -66,6 +68,7 @@ fn a_group_of_commands_is_answered_in_its_order() {
     assert_eq!(told, ["sent end of message: 299 taken", "failed RCPT: 550 5.1.1 no such user"]);
 }
 
+/// C-12
 #[test]
 fn when_every_recipient_is_refused_no_message_is_sent() {
     for script in [
@@ -132,6 +135,7 @@ fn a_refused_sender_is_everybodys_failure() {
     }
 }
 
+/// C-13, C-14
 #[test]
 fn what_the_end_of_the_message_is_answered_is_true_for_all_who_were_accepted() {
     for (reply, want) in [
@@ -158,6 +162,7 @@ fn what_the_end_of_the_message_is_answered_is_true_for_all_who_were_accepted() {
     }
 }
 
+/// C-10
 #[test]
 fn data_that_is_not_granted_brings_no_message() {
     let script = spaced(
@@ -176,6 +181,7 @@ fn data_that_is_not_granted_brings_no_message() {
     assert_eq!(send(&script, policy(), &to, MESSAGE).0, ["failed DATA: 554 5.7.0 no"]);
 }
 
+/// C-31
 #[test]
 fn data_that_is_answered_250_has_sent_nothing() {
     let script = spaced(
@@ -192,6 +198,7 @@ fn data_that_is_answered_250_has_sent_nothing() {
     assert!(told[0].starts_with("delayed DATA: 451 4.5.0 "), "{told:?}");
 }
 
+/// C-29
 #[test]
 fn after_421_everybody_who_has_no_reply_is_tried_again() {
     let script = spaced(
@@ -242,6 +249,7 @@ fn a_server_that_ends_it_in_the_middle_of_the_message_is_heard() {
     }
 }
 
+/// C-19
 #[test]
 fn a_connection_that_is_lost_before_the_last_reply_has_sent_nothing() {
     let script = spaced(
@@ -262,6 +270,7 @@ fn a_connection_that_is_lost_before_the_last_reply_has_sent_nothing() {
     assert_eq!(told, [lost, "failed RCPT: 550 no"]);
 }
 
+/// C-33
 #[test]
 fn a_server_that_says_nothing_is_given_up_in_time() {
     let script = spaced(
@@ -399,6 +408,7 @@ fn without_pipelining_a_chunk_waits_for_a_recipient() {
     world.heard();
 }
 
+/// C-48
 #[test]
 fn behind_a_refused_chunk_no_other_follows() {
     let script = welcome(&["PIPELINING", "CHUNKING"])

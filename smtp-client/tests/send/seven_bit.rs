@@ -70,6 +70,7 @@ fn nothing(extensions: &[&str]) -> String {
 
 const TAKEN: &str = "sent end of message: 250 taken";
 
+/// C-46
 #[test]
 fn the_server_has_the_converted_message_and_its_size() {
     // The size and the content of the one before count no more.

@@ -135,6 +135,7 @@ mod tests {
         }
     }
 
+    /// AUTH-21
     #[test]
     fn an_unknown_user_has_always_the_same_salt_and_each_its_own() {
         let unknown = |name, secret| ScramKeys::unknown(name, secret, ScramKeys::ITERATIONS);

@@ -158,6 +158,7 @@ mod tests {
         server
     }
 
+    /// AUTH-17
     #[test]
     fn the_exchange_of_rfc_7677_is_ours() {
         let verified = server(FIRST).verify(FINAL.as_bytes());
@@ -165,6 +166,7 @@ mod tests {
         assert_eq!(verified, Some((true, last.into())));
     }
 
+    /// AUTH-18
     #[test]
     fn another_proof_is_wrong_and_what_is_not_for_this_exchange_is_nothing() {
         let server = server(FIRST);
@@ -199,6 +201,7 @@ mod tests {
         assert_eq!(server.header, "y,a=x=2Cy,");
     }
 
+    /// AUTH-18
     #[test]
     fn first_messages_that_are_none_are_refused() {
         for wrong in [

@@ -235,6 +235,7 @@ fn a_buffer_that_cannot_hold_the_longest_reply_is_refused() {
     assert_eq!(refused.err(), Some(ConfigError::BufferTooSmall { size: 1024, unread: 16 << 10 }));
 }
 
+/// C-28
 #[test]
 fn a_reply_as_long_as_the_buffer_is_read_and_a_longer_one_ends_the_connection() {
     for (over, expected) in [(0, "greeting 220"), (1, "closed Unintelligible")] {

@@ -87,6 +87,7 @@ fn what_is_not_said_with_the_command_answers_the_first_challenge() {
     assert!(matches!(exchange.respond(b""), Err(SaslError::Unasked)));
 }
 
+/// C-54
 #[test]
 fn login_answers_two_prompts_in_any_words() {
     let mut exchange = begin(&Login::password("user", "secret"), "LOGIN");

@@ -133,6 +133,7 @@ fn an_early_235_is_no_login() {
     assert!(matches!(exchange.finish(), Err(SaslError::ServerUnproven)));
 }
 
+/// C-55
 #[test]
 fn a_wrong_signature_is_no_login_even_with_235() {
     let (mut exchange, server_final) = proved();
@@ -150,6 +151,7 @@ fn a_wrong_signature_is_no_login_even_with_235() {
     }
 }
 
+/// C-55
 #[test]
 fn a_nonce_that_is_not_ours_and_more_is_no_proof() {
     let (_, server) = begun("pencil", "pencil");
@@ -165,6 +167,7 @@ fn a_nonce_that_is_not_ours_and_more_is_no_proof() {
     }
 }
 
+/// C-55
 #[test]
 fn too_few_iterations_and_too_many_are_refused_before_the_password_is_used() {
     for i in [0, 1, 4095, 100_001, u32::MAX] {

@@ -312,6 +312,7 @@ fn asked_for_tls(reply: &[u8]) -> (VirtualRuntime, Link, testkit::memory::Memory
     (runtime, link, server)
 }
 
+/// C-22
 #[test]
 fn replies_put_in_front_of_the_handshake_are_not_believed() {
     // CVE-2021-22947 and its like.

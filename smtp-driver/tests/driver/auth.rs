@@ -47,6 +47,7 @@ fn plain_without_one_is_asked_with_an_empty_challenge() {
     });
 }
 
+/// AUTH-14
 #[test]
 fn login_asks_for_name_and_password() {
     with_client(|connection, client| {
@@ -76,6 +77,7 @@ fn what_cannot_be_checked_now_is_454_and_what_is_not_known_504() {
     });
 }
 
+/// SEC-AUTH-01
 #[test]
 fn a_cancelled_exchange_leaves_nothing_behind() {
     with_client(|_, client| {
@@ -121,6 +123,7 @@ fn challenge(reply: &str) -> Option<Vec<u8>> {
     Some(Base64::parse(text).unwrap().decode())
 }
 
+/// AUTH-17
 #[test]
 fn scram_proves_both_sides_before_235() {
     with_client(|connection, client| {
@@ -134,6 +137,7 @@ fn scram_proves_both_sides_before_235() {
     });
 }
 
+/// AUTH-19
 #[test]
 fn scram_may_begin_without_an_initial_response() {
     with_client(|_, client| {
@@ -144,6 +148,7 @@ fn scram_may_begin_without_an_initial_response() {
     });
 }
 
+/// AUTH-21
 #[test]
 fn scram_tells_an_unknown_user_what_it_tells_a_wrong_password() {
     with_client(|connection, client| {
@@ -177,6 +182,7 @@ fn a_proof_without_its_last_line_is_no_login() {
     }
 }
 
+/// AUTH-18
 #[test]
 fn scram_with_what_is_not_of_it_is_535() {
     for first in ["", "p=tls-exporter,,n=user,r=N", "n,,n=user", "=,=,="] {

@@ -2,7 +2,7 @@
 
 use crate::harness::{Connection, Plan, begin, extensions, plain_service, service};
 use smtp_driver::{
-    Pool, Service,
+    ConfigError, Pool, Service,
     middleware::{Chop, Direction, Fault, Outcome, Trace},
 };
 use smtp_proto::{
@@ -200,4 +200,12 @@ fn the_default_of_one_open_question_is_raised() {
     assert_eq!(plain_service().config().limits().decisions_in_flight, 32);
     let one = plain_service().decisions_in_flight(1);
     assert_eq!(one.config().limits().decisions_in_flight, 1);
+}
+
+/// UTF8-06, RFC 6531 §3.7.1
+#[test]
+fn a_server_is_called_in_ascii() {
+    let named = |name| Service::new(ServerConfig::builder(Host::parse(name).unwrap()).build());
+    assert_eq!(named("bücher.test").unwrap_err(), ConfigError::NameNotAscii);
+    named("xn--bcher-kva.test").unwrap();
 }

@@ -6,6 +6,7 @@ use smtp_driver::{Acceptor, Service, TlsError, middleware::Chop, server_config};
 use smtp_proto::{CloseReason, Timeouts, Timer};
 use std::{
     io::{self, Read, Write},
+    sync::Arc,
     time::Duration,
 };
 use testkit::tls::Authority;
@@ -19,7 +20,15 @@ pub(crate) struct TlsClient<'c> {
 impl<'c> TlsClient<'c> {
     pub(crate) fn new(connection: &'c Connection, authority: &Authority) -> Self {
         let name = ServerName::try_from("mx.example.test").unwrap();
-        let mut session = rustls::ClientConnection::new(authority.client_config(), name).unwrap();
+        Self::with(connection, authority.client_config(), name)
+    }
+
+    fn with(
+        connection: &'c Connection,
+        config: Arc<rustls::ClientConfig>,
+        name: ServerName<'static>,
+    ) -> Self {
+        let mut session = rustls::ClientConnection::new(config, name).unwrap();
         session.set_buffer_limit(None);
         let mut client = Self { connection, session };
         client.exchange().unwrap();
@@ -76,6 +85,7 @@ fn open(service: Service) -> Connection {
     Connection::with(Plan::default(), service, 1 << 20, |stream| stream)
 }
 
+/// TLS-15
 #[test]
 fn starttls_upgrades_and_the_session_begins_anew() {
     let (authority, acceptor) = authority();
@@ -104,6 +114,7 @@ fn starttls_upgrades_and_the_session_begins_anew() {
     assert_eq!(connection.end().unwrap(), CloseReason::Quit);
 }
 
+/// TLS-11
 #[test]
 fn implicit_tls_greets_inside_tls() {
     let (authority, acceptor) = authority();
@@ -242,4 +253,43 @@ fn a_wrong_certificate_or_key_is_named() {
     let missing = Acceptor::from_pem_files("/nonexistent/chain.pem", "/nonexistent/key.pem");
     let error = missing.unwrap_err().to_string();
     assert!(error.starts_with("/nonexistent/chain.pem: "), "{error}");
+}
+
+/// TLS-12, RFC 8996 §4, §5: a ClientHello of TLS 1.0 and of 1.1 is answered with an alert
+#[test]
+fn tls_1_0_and_1_1_are_refused() {
+    for minor in [1, 2] {
+        let (_, acceptor) = authority();
+        let connection = open(plain_service().implicit_tls(acceptor));
+        // Random octets, no session, a cipher suite, no compression, ecdsa_secp256r1_sha256.
+        let suite = [0, 0, 2, 0xc0, 0x2b, 1, 0];
+        let signatures = [0, 8, 0, 13, 0, 4, 0, 2, 4, 3];
+        let hello = [&[3, minor][..], &[7; 32], &suite, &signatures].concat();
+        let length = u8::try_from(hello.len()).unwrap();
+        let record = [&[22, 3, 1, 0, length + 4, 1, 0, 0, length][..], &hello].concat();
+        assert_eq!(connection.peer.put(&record), record.len());
+        connection.runtime.run_ready();
+        let protocol_version = [21, 3, 3, 0, 2, 2, 70];
+        assert_eq!(connection.peer.take(), protocol_version);
+        assert_eq!(connection.end().unwrap(), CloseReason::Abandoned);
+    }
+}
+
+/// TLS-16, RFC 7672 §3: a client that asks for no name or for another one is served all the same
+#[test]
+fn the_name_that_a_client_asks_for_does_not_matter() {
+    let (authority, acceptor) = authority();
+    let other = authority.identity(&["mx.example.test", "other.example.test"]);
+    acceptor.replace(server_config(other.chain_pem.as_bytes(), other.key_pem.as_bytes()).unwrap());
+    let mut nameless = rustls::ClientConfig::clone(&authority.client_config());
+    nameless.enable_sni = false;
+    for (config, name, told) in [
+        (Arc::new(nameless), "mx.example.test", "None"),
+        (authority.client_config(), "other.example.test", "Some(\"other.example.test\")"),
+    ] {
+        let connection = open(plain_service().implicit_tls(acceptor.clone()));
+        let name = ServerName::try_from(name).unwrap();
+        assert!(TlsClient::with(&connection, config, name).receive().starts_with("220 "));
+        assert!(connection.noted(&format!("tls TLSv1.3 {told}")));
+    }
 }

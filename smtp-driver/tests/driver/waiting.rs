@@ -51,6 +51,7 @@ fn a_body_that_comes_slowly_holds_no_buffer_between_its_blocks() {
     assert_eq!(connection.send("\r\n.\r\n"), "250 2.6.0 kept\r\n");
 }
 
+/// CONN-12
 #[test]
 fn the_stop_signal_ends_an_idle_connection_with_421() {
     let connection = Connection::open(Plan::default());
@@ -88,6 +89,7 @@ fn a_silent_peer_is_told_421_and_the_stream_closes_though_it_never_does() {
     assert_eq!(connection.end().unwrap(), CloseReason::Timeout(Timer::Command));
 }
 
+/// SEC-DOS-06
 #[test]
 fn a_peer_that_never_reads_is_given_up() {
     let timeouts = Timeouts::default();

@@ -23,6 +23,7 @@ fn with_ada() -> (tempfile::TempDir, Users) {
     (folder, users)
 }
 
+/// SEC-AUTH-02
 #[test]
 fn the_right_password_and_nothing_else_is_right() {
     let (_folder, users) = with_ada();

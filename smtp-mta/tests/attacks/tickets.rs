@@ -25,6 +25,7 @@ fn by_starttls(config: &Arc<ClientConfig>, at: SocketAddr) -> Inside {
     connected(config, NAME, clear.into_stream())
 }
 
+/// SEC-RES-01
 #[test]
 fn a_tls_session_of_another_listener_is_no_login() {
     // Nobody else is at this address.

@@ -65,6 +65,7 @@ pub(crate) fn notices(world: &World) -> Vec<Notice> {
     Notice::all(&world.a.mailbox("me"))
 }
 
+/// TRACE-09, DSN-11, DSN-12, NMX-01
 #[test]
 fn each_recipient_has_its_own_fate() {
     let world = World::new("");
@@ -114,6 +115,7 @@ fn each_recipient_has_its_own_fate() {
     assert!(nobody["Diagnostic-Code"].starts_with("smtp; 550 5.1.1 "), "{nobody:?}");
 }
 
+/// DSN-11
 #[test]
 fn the_whole_message_comes_back_to_who_asks_for_it() {
     let world = World::new("");
@@ -132,6 +134,7 @@ fn the_whole_message_comes_back_to_who_asks_for_it() {
     assert!(notices.iter().any(|notice| notice.original_type == "text/rfc822-headers"));
 }
 
+/// TRACE-10, DSN-10, DSN-16
 #[test]
 fn nobody_is_told_who_did_not_want_to_be_nor_about_a_notice() {
     let world = World::new("");
@@ -139,13 +142,16 @@ fn nobody_is_told_who_did_not_want_to_be_nor_about_a_notice() {
     let mut client = Client::greeted(world.a.address);
     client.submit("me@a.example", &["nobody@b.example NOTIFY=NEVER"], MESSAGE);
     client.submit("me@a.example", &["nobody@b.example NOTIFY=SUCCESS,DELAY"], MESSAGE);
+    client.submit("me@a.example", &["you@a.example NOTIFY=FAILURE"], MESSAGE);
     client.submit("", &["nobody@b.example"], MESSAGE);
     client.submit("nobody@b.example", &["nobody@b.example"], MESSAGE);
     world.a.delivered();
+    assert_eq!(world.a.mailbox("you").len(), 1);
     assert!(world.a.mailbox("me").is_empty());
     assert!(world.a.mailbox("postmaster").is_empty());
 }
 
+/// DSN-09
 #[test]
 fn who_asks_is_told_that_it_has_arrived() {
     let world = World::new("");

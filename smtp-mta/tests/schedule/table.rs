@@ -87,6 +87,7 @@ fn recipients_of_a_message_go_together_by_destination_up_to_a_number() {
     assert_eq!(found, [(a.clone(), vec![0, 2]), (b, vec![1]), (a, vec![3])]);
 }
 
+/// C-43
 #[test]
 fn a_recipient_that_failed_for_now_is_tried_at_its_time_and_not_before() {
     let mut schedule = schedule(Options::default());

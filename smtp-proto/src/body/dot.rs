@@ -168,6 +168,7 @@ mod tests {
     const MODES: [BareLineEnding; 3] =
         [BareLineEnding::Refuse, BareLineEnding::Normalise, BareLineEnding::Pass];
 
+    /// EOD-01 to EOD-21
     #[test]
     fn it_equals_a_naive_reader_on_every_short_string() {
         const ALPHABET: [u8; 4] = *b"\r\n.x";

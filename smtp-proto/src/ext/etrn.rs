@@ -1,8 +1,9 @@
 //! ETRN (RFC 1985): a client asks for the mail that waits for it, which the server then brings to it
-//! on connections of its own.
+//! on connections of its own. A submission server never offers it (RFC 6409 §7).
 
-use super::Extension;
+use super::{Extension, Offer};
 use crate::{
+    server::Mode,
     violation::{SyntaxFault, Violation},
     wire::{CommandError, Domain, Malformed, Text},
 };
@@ -10,10 +11,15 @@ use core::fmt;
 
 pub(super) static EXTENSION: Extension = Extension {
     keyword: "ETRN",
-    offered: |offer| offer.esmtp && offer.extensions.etrn,
+    offered: |offer| offer.esmtp && has_etrn(offer),
     announced: |capabilities, _| capabilities.etrn = true,
     ..Extension::DEFAULT
 };
+
+/// Whether those who said EHLO have the command.
+pub(crate) fn has_etrn(offer: &Offer<'_>) -> bool {
+    offer.extensions.etrn && offer.mode != Mode::Submission
+}
 
 const BAD_QUEUE: CommandError = CommandError::known(
     501,

@@ -38,7 +38,7 @@ pub use offer::{Extensions, Offer};
 pub use xclient::{Fact, Proto, Xclient, XclientOffer};
 
 pub(crate) use custom::{CustomExtensions, ParameterOf};
-pub(crate) use etrn::etrn_args;
+pub(crate) use etrn::{etrn_args, has_etrn};
 pub(crate) use futurerelease::check as check_hold;
 pub(crate) use xclient::xclient_args;
 

@@ -146,7 +146,7 @@ impl Extensions {
     }
 
     /// ETRN (RFC 1985): [`Event::Etrn`](crate::server::Event::Etrn) is asked. Offer it only if you
-    /// have queues to start.
+    /// have queues to start. It is not offered in [`Mode::Submission`] (RFC 6409 §7).
     #[must_use]
     pub fn etrn(mut self) -> Self {
         self.etrn = true;

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     CloseReason, Secret, Step,
     body::Framing,
-    ext::{BodyType, etrn_args, xclient_args},
+    ext::{BodyType, etrn_args, has_etrn, xclient_args},
     line::Line,
     status::EnhancedCode,
     violation::{SyntaxFault, Violation},
@@ -319,7 +319,7 @@ impl ServerConnection {
     }
 
     fn etrn<'b>(&mut self, args: &'b [u8]) -> Result<Option<Event<'b>>, Fault> {
-        if !self.offer().extensions.etrn || self.said_helo() {
+        if !has_etrn(&self.offer()) || self.said_helo() {
             return Err(Fault::new(Refused::NOT_IMPLEMENTED, Violation::UnknownCommand));
         }
         self.legal(Trigger::Etrn)?;

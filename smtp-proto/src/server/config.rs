@@ -40,7 +40,8 @@ pub struct ServerConfig {
 }
 
 impl ServerConfig {
-    /// Starts a configuration for the server that calls itself `host`.
+    /// Starts a configuration for the server that calls itself `host`, in A-labels: the greeting
+    /// and the answer to EHLO are ASCII (RFC 6531 §3.7.1).
     pub fn builder(host: Host<'static>) -> ServerConfigBuilder {
         ServerConfigBuilder(Self {
             host,

@@ -36,6 +36,7 @@ fn challenges_are_answered_until_there_is_a_verdict() {
     assert!(!desk.machine.is_authenticated() && desk.machine.is_idle());
 }
 
+/// C-54
 #[test]
 fn a_challenge_that_is_not_base64_can_be_cancelled() {
     let mut desk = Desk::ready(&["AUTH LOGIN"]);

@@ -27,6 +27,7 @@ fn checked() -> Desk {
     wanted(ClientConfig::builder().build(), BodyType::SevenBit)
 }
 
+/// C-01
 #[test]
 fn every_leading_dot_is_doubled_and_the_end_stands_on_a_line_of_its_own() {
     for (message, sent) in [
@@ -63,6 +64,7 @@ fn the_end_stands_behind_octets_that_are_not_written_yet() {
     assert_eq!(desk.hears("250 ok\r\n"), ["reply 3 250", "Decision"]);
 }
 
+/// C-51
 #[test]
 fn a_bare_line_ending_does_not_leave() {
     for text in ["a\nb", "a\rb", "a\r\r\n", "\n", "a\n.\nb"] {
@@ -85,6 +87,7 @@ fn a_bare_line_ending_does_not_leave() {
     assert_eq!(desk.machine.end_body(), Err(Misuse::Content(ContentFault::BareLineEnding)));
 }
 
+/// C-51
 #[test]
 fn a_bare_line_ending_can_be_sent_as_crlf() {
     let config = ClientConfig::builder().line_endings(LineEndings::Normalise).build();
@@ -101,6 +104,7 @@ fn a_bare_line_ending_can_be_sent_as_crlf() {
     }
 }
 
+/// C-46
 #[test]
 fn octets_over_127_leave_only_where_they_were_announced() {
     let mut desk = checked();

@@ -46,6 +46,7 @@ fn without_pipelining_bdat_waits_for_the_recipients() {
     assert_eq!(desk.hears("250 ok\r\n"), ["reply 3 250", "Decision"]);
 }
 
+/// C-48
 #[test]
 fn a_refused_chunk_ends_the_message() {
     let mut desk = Desk::ready(&["PIPELINING", "CHUNKING"]);

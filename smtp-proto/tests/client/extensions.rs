@@ -91,7 +91,7 @@ fn a_priority_leaves_where_priorities_are_known() {
     assert_eq!(sent(&["MT-PRIORITY STANAG4406"], &mail).as_deref(), Ok(line));
 }
 
-/// RFC 8689 §2: the session itself employs TLS, and the offer comes inside it
+/// C-58, RFC 8689 §2: the session itself employs TLS, and the offer comes inside it
 #[test]
 fn requiretls_leaves_inside_tls_only() {
     let mail = mail(|mail| mail.require_tls = true);

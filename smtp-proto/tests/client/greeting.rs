@@ -11,6 +11,7 @@ fn name() -> HelloName<'static> {
     HelloName::parse("client.example").unwrap()
 }
 
+/// C-06, C-09, C-32
 #[test]
 fn nothing_is_sent_before_the_greeting_is_whole() {
     let mut desk = Desk::new();
@@ -25,6 +26,7 @@ fn nothing_is_sent_before_the_greeting_is_whole() {
     assert_eq!(desk.tells(), ["Input"]);
 }
 
+/// C-05
 #[test]
 fn after_a_refused_greeting_there_is_only_quit() {
     for (greeting, code) in [("554 no\r\n", 554), ("521 no mail\r\n", 521), ("450 later\r\n", 450)]
@@ -39,6 +41,7 @@ fn after_a_refused_greeting_there_is_only_quit() {
     }
 }
 
+/// C-04
 #[test]
 fn a_421_greeting_ends_the_connection() {
     let mut desk = Desk::new();
@@ -57,6 +60,7 @@ fn what_is_no_reply_ends_the_connection() {
     assert_eq!(desk.hears("354 go\r\n"), ["greeting 354", "closed Unintelligible"]);
 }
 
+/// C-02, C-03
 #[test]
 fn a_server_that_does_not_know_ehlo_is_told_helo() {
     for code in [500, 501, 502, 504] {

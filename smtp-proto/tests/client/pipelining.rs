@@ -3,6 +3,7 @@
 use crate::desk::{Desk, rcpt};
 use smtp_proto::{Misuse, client::ClientConfig};
 
+/// C-09
 #[test]
 fn commands_leave_one_by_one_without_pipelining() {
     let mut desk = Desk::ready(&[]);
@@ -20,6 +21,7 @@ fn commands_leave_one_by_one_without_pipelining() {
     assert_eq!(desk.hears("354 go\r\n"), ["reply 3 354", "Decision"]);
 }
 
+/// C-50
 #[test]
 fn a_group_leaves_together_and_its_replies_come_in_order_however_they_are_cut() {
     let replies = "250 ok\r\n250-two\r\n250 lines\r\n550 5.1.1 no\r\n354 go\r\n";
@@ -91,6 +93,7 @@ fn data_is_never_sent_after_every_recipient_was_refused() {
     assert_eq!(desk.tells(), ["skipped 2", "Decision"]);
 }
 
+/// C-12
 #[test]
 fn a_data_granted_without_a_recipient_gets_an_empty_message_that_nobody_hears_of() {
     let mut desk = Desk::ready(&["PIPELINING"]);

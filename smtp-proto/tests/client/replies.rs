@@ -3,6 +3,7 @@
 use crate::desk::Desk;
 use smtp_proto::client::ClientConfig;
 
+/// C-29
 #[test]
 fn a_421_ends_the_connection_and_leaves_the_rest_without_a_reply() {
     let mut desk = Desk::ready(&["PIPELINING"]);
@@ -46,6 +47,7 @@ fn a_reply_in_the_middle_of_a_message_stops_it() {
     }
 }
 
+/// C-30
 #[test]
 fn an_intermediate_reply_where_none_may_be_ends_the_connection() {
     let mut desk = Desk::ready(&["PIPELINING"]);
@@ -55,6 +57,7 @@ fn an_intermediate_reply_where_none_may_be_ends_the_connection() {
     assert_eq!(desk.hears("354 what\r\n"), ["reply 0 354", "closed Unintelligible"]);
 }
 
+/// C-31
 #[test]
 fn data_that_is_answered_250_ends_the_connection() {
     let mut desk = Desk::ready(&["PIPELINING"]);
@@ -66,6 +69,7 @@ fn data_that_is_answered_250_ends_the_connection() {
     assert_eq!(told, ["reply 0 250", "reply 1 250", "reply 2 250", "closed Unintelligible"]);
 }
 
+/// C-07, C-08, C-26
 #[test]
 fn the_last_line_has_the_last_word_and_a_bare_code_will_do() {
     let mut desk = Desk::ready(&["PIPELINING"]);
@@ -78,6 +82,7 @@ fn the_last_line_has_the_last_word_and_a_bare_code_will_do() {
     assert_eq!(desk.machine.accepted_recipients(), 1);
 }
 
+/// C-25
 #[test]
 fn a_strict_client_takes_no_reply_that_deviates() {
     for reply in ["220 mx.example.test\n", "220-a\r\n250 b\r\n"] {
@@ -88,6 +93,7 @@ fn a_strict_client_takes_no_reply_that_deviates() {
     }
 }
 
+/// C-27, C-28
 #[test]
 fn a_reply_without_end_is_given_up_at_its_limit() {
     let mut desk = Desk::new();

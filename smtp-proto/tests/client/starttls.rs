@@ -3,6 +3,7 @@
 use crate::desk::Desk;
 use smtp_proto::{Misuse, wire::HelloName};
 
+/// C-23, C-24
 #[test]
 fn after_the_handshake_nothing_of_before_is_known() {
     let mut desk = Desk::ready(&["STARTTLS", "PIPELINING", "SIZE 10", "AUTH PLAIN"]);
@@ -21,6 +22,7 @@ fn after_the_handshake_nothing_of_before_is_known() {
     assert_eq!(desk.sends(), "MAIL FROM:<>\r\n", "no pipelining was offered in TLS");
 }
 
+/// C-22
 #[test]
 fn what_stands_behind_the_220_ends_the_connection() {
     let mut desk = Desk::ready(&["STARTTLS"]);

@@ -17,6 +17,7 @@ fn gives_up_after(desk: &mut Desk, bound: Duration, timer: Timer) {
     assert_eq!(desk.tells(), [format!("closed Timeout({timer:?})")]);
 }
 
+/// C-32, C-33
 #[test]
 fn each_command_has_its_own_time() {
     gives_up_after(&mut Desk::new(), 5 * MINUTE, Timer::Reply);

@@ -11,6 +11,7 @@ fn mail() -> Mail<'static> {
     Mail::new(ReversePath::parse("<a@example.net>").unwrap().0)
 }
 
+/// C-08
 #[test]
 fn a_message_goes_from_mail_to_its_last_reply() {
     let mut desk = Desk::ready(&[]);
@@ -32,6 +33,7 @@ fn a_message_goes_from_mail_to_its_last_reply() {
     assert!(desk.machine.is_idle());
 }
 
+/// C-10
 #[test]
 fn a_refused_data_needs_a_reset() {
     let mut desk = Desk::ready(&["PIPELINING"]);
@@ -99,6 +101,7 @@ fn a_parameter_that_was_not_offered_is_misuse_before_an_octet_leaves() {
     assert_eq!(desk.sends(), "MAIL FROM:<>\r\n");
 }
 
+/// C-15
 #[test]
 fn a_message_known_to_be_too_large_is_not_announced() {
     let mut desk = Desk::ready(&["SIZE 1000"]);
@@ -116,6 +119,7 @@ fn a_message_known_to_be_too_large_is_not_announced() {
     }
 }
 
+/// C-47
 #[test]
 fn an_address_outside_ascii_needs_smtputf8_in_its_transaction() {
     let mut desk = Desk::ready(&["SMTPUTF8", "8BITMIME"]);
@@ -129,6 +133,7 @@ fn an_address_outside_ascii_needs_smtputf8_in_its_transaction() {
     assert_eq!(desk.machine.rcpt(&rcpt("<zoë@example.org>")), Err(Misuse::NeedsSmtpUtf8));
 }
 
+/// C-17
 #[test]
 fn quit_waits_for_its_reply_and_then_all_is_over() {
     let mut desk = Desk::ready(&[]);

@@ -38,6 +38,7 @@ fn input_is_consumed_with_its_event_and_not_with_the_answer() {
     assert_eq!(desk.codes(), [250, 250]);
 }
 
+/// SEC-DOS-06
 #[test]
 fn a_peer_that_does_not_read_stops_the_machine_at_the_output_mark() {
     let mut desk = Desk::after(config(|_| {}), "");

@@ -11,6 +11,7 @@ use smtp_proto::{
     wire::Refused,
 };
 
+/// PIPE-07
 #[test]
 fn an_early_talker_is_reported_once_and_served() {
     let mut desk = Desk::new(config(|_| {}));
@@ -185,6 +186,7 @@ fn a_shutdown_waits_for_a_running_body() {
     assert_eq!(desk.told, ["Body", "Reset(Delivered)"]);
 }
 
+/// CONN-12
 #[test]
 fn a_shutdown_at_rest_says_421_at_once() {
     let mut desk = Desk::after(config(|_| {}), ENVELOPE);

@@ -1,9 +1,9 @@
-//! AUTH (RFC 4954), and submission that needs it (RFC 6409). user1's password is `secret1`.
+//! AUTH (RFC 4954). user1's password is `secret1`.
 
 use crate::session::Server;
 use smtp_proto::{
     ext::Extensions,
-    server::{Event, Mode, Start},
+    server::{Event, Start},
     wire::Mechanism,
 };
 
@@ -131,7 +131,7 @@ fn a_bare_lf_or_nul_in_a_response_ends_the_exchange() {
     }
 }
 
-/// AUTH-06, RFC 4954 §4
+/// AUTH-06, AUTH-23, RFC 4954 §4
 #[test]
 fn an_unknown_mechanism_is_a_504() {
     Server::new().greeted().hold(
@@ -312,7 +312,7 @@ fn what_was_proved_in_clear_is_forgotten_under_tls() {
     ));
 }
 
-/// AUTH-16, RFC 4954 §4: `Limits::auth_failures` at its edge
+/// AUTH-16, AUTH-25, RFC 4954 §4: `Limits::auth_failures` at its edge
 #[test]
 fn the_last_tolerated_failure_is_a_421() {
     Server::new().greeted().hold(&format!(
@@ -333,7 +333,7 @@ fn the_last_tolerated_failure_is_a_421() {
     ));
 }
 
-/// RFC 4954 §4: within the exchange a line is a response, whatever it looks like
+/// AUTH-27, RFC 4954 §4: within the exchange a line is a response, whatever it looks like
 #[test]
 fn within_an_exchange_no_line_is_a_command() {
     Server::new().greeted().hold(
@@ -355,25 +355,23 @@ fn auth_that_was_not_offered_is_not_implemented() {
     server.greeted().hold("C: AUTH PLAIN\nS: 502 5.5.1 ...");
 }
 
-/// SUBM-01, RFC 6409 §4.3
+/// AUTH-26, RFC 4954 §4, RFC 5321 §4.1.1.5: neither a message nor RSET ends it
 #[test]
-fn submission_needs_auth_before_mail() {
-    let messages =
-        Server::new().with(|server| server.mode = Mode::Submission).greeted().hold(&format!(
-            r"C: MAIL FROM:<a@client.example.test>
-        S: 530 5.7.0 ...
-        C: RCPT TO:<user1@example.test>
-        S: 503
-        C: AUTH PLAIN {RIGHT}
+fn who_has_logged_in_stays_so() {
+    Server::new().greeted().hold(&format!(
+        r"C: AUTH PLAIN {RIGHT}
         S: 235
-        C: MAIL FROM:<a@client.example.test>
+        C: MAIL FROM:<user1@example.test>
         S: 250
-        C: RCPT TO:<someone@elsewhere.test>
+        C: RCPT TO:<user1@example.test>
         S: 250
         C: DATA
         S: 354
         C: .
-        S: 250"
-        ));
-    assert_eq!(messages.len(), 1);
+        S: 250
+        C: RSET
+        S: 250
+        C: AUTH PLAIN {RIGHT}
+        S: 503 5.5.1 ..."
+    ));
 }

@@ -86,7 +86,7 @@ fn a_long_line_of_text_in_a_chunk_is_refused_as_before() {
     ));
 }
 
-/// BODY of one transaction says nothing about the next.
+/// BDAT-15: BODY of one transaction says nothing about the next.
 #[test]
 fn the_next_message_may_come_by_data_again() {
     server().greeted().hold(&format!(

@@ -397,3 +397,64 @@ fn a_refused_chunk_too_many_is_a_421() {
         S: <CLOSED>",
     );
 }
+
+/// BDAT-16, RFC 3030 §2, RFC 2920: both refused before either could be answered
+#[test]
+fn the_octets_of_two_refused_chunks_in_one_write_are_thrown_away() {
+    let messages = Server::new().greeted().hold(
+        r"C+ MAIL FROM:<a@client.example.test>
+        C+| BDAT 6\r\nQUIT\r\n
+        C| BDAT 6 LAST\r\nQUIT\r\n
+        S: 250
+        S: 503 5.5.1 ...
+        S: 503 5.5.1 ...
+        C: NOOP
+        S: 250",
+    );
+    assert_eq!(messages, []);
+}
+
+/// BDAT-17, RFC 3030 §2: the command first, and its octets when they come
+#[test]
+fn a_chunk_may_come_in_pieces() {
+    let messages = Server::new().in_transaction().hold(
+        r"C: BDAT 9 LAST
+        T: 1s
+        C| one
+        T: 1s
+        C| t
+        T: 1s
+        C| wo\r\n.
+        S: 250 2.0.0 ...",
+    );
+    assert_eq!(messages[0].octets, b"onetwo\r\n.");
+}
+
+/// BDAT-18, RFC 3030 §2, RFC 5321 §4.1.1.10: without LAST there is no message
+#[test]
+fn chunks_without_a_last_one_are_not_delivered() {
+    let messages = Server::new().in_transaction().hold(
+        r"C| BDAT 14\r\nSubject: x\r\n\r\n
+        S: 250
+        C: QUIT
+        S: 221
+        S: <CLOSED>",
+    );
+    assert_eq!(messages, []);
+}
+
+/// BDAT-19, RFC 3030 §2, RFC 5321 §4.1.4
+#[test]
+fn commands_between_two_chunks_leave_the_message_alone() {
+    let messages = Server::new().in_transaction().hold(
+        r"C| BDAT 3\r\none
+        S: 250
+        C: NOOP
+        S: 250
+        C: VRFY user1
+        S: 252
+        C| BDAT 3 LAST\r\ntwo
+        S: 250",
+    );
+    assert_eq!(messages[0].octets, b"onetwo");
+}

@@ -15,7 +15,7 @@ fn rcpt(params: &str, reply: &str) {
     Server::new().in_transaction().hold(&rcpt);
 }
 
-/// DSN-01, RFC 3461 §4.3, §4.4
+/// DSN-01, DSN-13, RFC 3461 §4.3, §4.4
 #[test]
 fn ret_and_envid_are_taken() {
     mail("RET=HDRS ENVID=QQ314159", "250 2.1.0");
@@ -23,7 +23,7 @@ fn ret_and_envid_are_taken() {
     mail("ret=full envid=a+2Bb+3D", "250 2.1.0");
 }
 
-/// DSN-02, RFC 3461 §4.1
+/// DSN-02, DSN-13, RFC 3461 §4.1
 #[test]
 fn notify_is_never_or_a_list() {
     rcpt("NOTIFY=NEVER", "250 2.1.5");
@@ -31,7 +31,7 @@ fn notify_is_never_or_a_list() {
     rcpt("notify=Failure", "250 2.1.5");
 }
 
-/// DSN-03, DSN-04, RFC 3461 §4.1
+/// DSN-03, DSN-04, DSN-15, RFC 3461 §4.1
 #[test]
 fn a_malformed_notify_is_refused() {
     rcpt("NOTIFY=NEVER,SUCCESS", "501 5.5.4");
@@ -43,7 +43,7 @@ fn a_malformed_notify_is_refused() {
     rcpt("NOTIFY=SUCCESS, DELAY", "501 5.5.4");
 }
 
-/// DSN-04, DSN-05, RFC 3461 §4.2, §4.3, §4.4
+/// DSN-04, DSN-05, DSN-15, RFC 3461 §4.2, §4.3, §4.4
 #[test]
 fn a_malformed_ret_or_envid_is_refused() {
     mail("RET=SOME", "501 5.5.4");
@@ -81,7 +81,7 @@ fn orcpt_is_a_type_and_an_address_in_xtext() {
     }
 }
 
-/// RFC 3461 §4.2: 500 characters with the keyword
+/// DSN-14, RFC 3461 §4.2: 500 characters with the keyword
 #[test]
 fn an_orcpt_of_500_characters_is_taken_and_one_more_is_not() {
     let start = "ORCPT=rfc822;";

@@ -13,7 +13,7 @@ fn both_kinds_of_body_are_taken_in_any_case() {
     }
 }
 
-/// 8BIT-03, RFC 6152 §2
+/// 8BIT-03, 8BIT-06, RFC 6152 §2
 #[test]
 fn other_kinds_of_body_are_refused() {
     for body in ["BODY=FOO", "BODY=", "BODY", "BODY=8BIT", "BODY=7BIT BODY=7BIT"] {

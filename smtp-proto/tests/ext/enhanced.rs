@@ -7,7 +7,7 @@ use smtp_proto::{
     wire::{Accepted, Refused},
 };
 
-/// ESC-01, ESC-02, ESC-05, RFC 2034 §3, §4
+/// ESC-01, ESC-02, ESC-05, ESC-07, RFC 2034 §3, §4
 #[test]
 fn every_reply_but_3yz_begins_with_an_enhanced_code_of_its_class() {
     Server::new().greeted().hold(

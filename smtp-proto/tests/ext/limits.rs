@@ -10,7 +10,7 @@ fn server() -> Server {
     })
 }
 
-/// RFC 9422: on one line, `name=value` with spaces between
+/// LIM-01, RFC 9422: on one line, `name=value` with spaces between
 #[test]
 fn ehlo_tells_the_limits_that_are_enforced() {
     server().hold(
@@ -46,7 +46,7 @@ fn the_limits_are_not_told_unless_asked_for() {
     );
 }
 
-/// RCPTMAX: so many recipients of a transaction are taken, and not one more
+/// LIM-02: RCPTMAX: so many recipients of a transaction are taken, and not one more
 #[test]
 fn rcptmax_is_what_a_transaction_takes() {
     let taken = "C: RCPT TO:<user1@example.test>\nS: 250 2.1.5 ...\n".repeat(99);
@@ -56,7 +56,7 @@ fn rcptmax_is_what_a_transaction_takes() {
     ));
 }
 
-/// MAILMAX: so many transactions of a session are taken, and not one more
+/// LIM-03: MAILMAX: so many transactions of a session are taken, and not one more
 #[test]
 fn mailmax_is_what_a_session_takes() {
     server().in_transaction().hold(
@@ -71,7 +71,7 @@ fn mailmax_is_what_a_session_takes() {
     );
 }
 
-/// RFC 9422: a value has at most six digits
+/// LIM-01, RFC 9422: a value has at most six digits
 #[test]
 fn a_limit_over_six_digits_is_told_as_the_most_that_can_be() {
     let server = server().with(|server| {

@@ -80,7 +80,7 @@ fn each_accepted_recipient_has_its_reply_in_order() {
     assert_eq!(to, ["<user1@example.test>", "<user.three@example.test>"]);
 }
 
-/// LMTP-04, RFC 2033 §4.2
+/// LMTP-04, LMTP-09, RFC 2033 §4.2
 #[test]
 fn data_without_a_recipient_is_refused() {
     server().greeted().hold(

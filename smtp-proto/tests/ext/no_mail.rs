@@ -3,7 +3,7 @@
 use crate::session::Server;
 use smtp_proto::{server::Event, wire::Refused};
 
-/// RFC 7504 §3: at the greeting, from a host that never takes mail
+/// CONN-10, RFC 7504 §3: at the greeting, from a host that never takes mail
 #[test]
 fn a_host_without_mail_says_so_at_once() {
     let refusing = Server::new().with(|server| {
@@ -25,7 +25,7 @@ fn a_host_without_mail_says_so_at_once() {
     );
 }
 
-/// RFC 7504 §3: or closes, which costs less
+/// CONN-10, RFC 7504 §3: or closes, which costs less
 #[test]
 fn a_host_without_mail_may_close() {
     let closing = Server::new().with(|server| {
@@ -40,7 +40,7 @@ fn a_host_without_mail_may_close() {
     closing.hold("S: 521 Host does not accept mail\nS: <CLOSED>");
 }
 
-/// RFC 7504 §4, RFC 7505 §4.1: a null MX
+/// NMX-01, RFC 7504 §4, RFC 7505 §4.1: a null MX
 #[test]
 fn a_recipient_in_a_domain_without_mail_is_refused_for_good() {
     let server = Server::new().with(|server| {

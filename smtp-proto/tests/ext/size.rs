@@ -103,3 +103,21 @@ fn a_message_over_the_limit_is_refused_at_its_end() {
     );
     assert_eq!(messages, []);
 }
+
+/// SIZE-10, RFC 1870 §6.3
+#[test]
+fn a_message_of_the_size_that_was_declared_is_taken() {
+    let messages = server().greeted().hold(
+        r"C: MAIL FROM:<a@client.example.test> SIZE=100000
+        S: 250
+        C: RCPT TO:<user1@example.test>
+        S: 250
+        C: DATA
+        S: 354
+        C* 99998 a
+        C:
+        C: .
+        S: 250 2.0.0 ...",
+    );
+    assert_eq!(messages[0].octets.len(), 100_000);
+}

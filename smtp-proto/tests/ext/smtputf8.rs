@@ -120,13 +120,15 @@ fn a_header_in_utf_8_is_delivered_as_it_is() {
     assert_eq!(messages[0].octets, "Subject: Grüße\r\n".as_bytes());
 }
 
-/// UTF8-09, RFC 6531 §3.7.4.2
+/// UTF8-09, UTF8-10, RFC 6531 §3.7.4.2
 #[test]
 fn vrfy_and_expn_take_smtputf8() {
     Server::new().greeted().hold(
         r"C: VRFY user1 SMTPUTF8
         S: 252 2...
         C: VRFY jürgen SMTPUTF8
-        S: 252 2...",
+        S: 252 2...
+        C: VRFY user1 SMTPUTF8=1
+        S: 501 5.5.4 ...",
     );
 }

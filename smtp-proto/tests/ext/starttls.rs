@@ -20,7 +20,7 @@ fn server() -> Server {
     })
 }
 
-/// TLS-01, TLS-03, RFC 3207 §4, §4.2
+/// TLS-01, TLS-03, TLS-17, RFC 3207 §4, §4.2
 #[test]
 fn starttls_is_offered_until_tls_is_up() {
     server().hold(

@@ -55,7 +55,7 @@ fn a_busy_server_may_send_421_and_close_at_once() {
     server.hold("S: 421\nS: <CLOSED>");
 }
 
-/// EHLO-01, EHLO-02, EHLO-15, §4.1.1.1
+/// EHLO-01, EHLO-02, EHLO-15, PIPE-09, 8BIT-01, 8BIT-05, UTF8-01, §4.1.1.1
 #[test]
 fn ehlo_is_answered_with_a_domain_and_the_extensions() {
     Server::new().hold(
@@ -125,7 +125,7 @@ fn a_client_may_call_itself_by_its_address() {
     );
 }
 
-/// EHLO-08, §4.1.3
+/// EHLO-08, SEC-INJ-11, §4.1.3
 #[test]
 fn what_is_no_address_literal_is_refused() {
     Server::new().hold(
@@ -151,7 +151,7 @@ fn an_underscore_in_the_name_is_forgiven() {
     );
 }
 
-/// SEC-HDR-01, §4.4
+/// SEC-HDR-01, EHLO-19, §4.4
 #[test]
 fn a_name_that_could_break_a_received_field_is_refused() {
     Server::new().hold(

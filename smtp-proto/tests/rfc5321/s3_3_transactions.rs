@@ -207,7 +207,7 @@ fn a_source_route_is_dropped() {
     assert_eq!(delivered[0].recipients, ["<user1@example.test>"]);
 }
 
-/// SYN-07, §4.5.5
+/// SYN-07, SYN-08, §4.5.5
 #[test]
 fn the_null_reverse_path_is_for_senders_only() {
     Server::new().greeted().hold(
@@ -220,7 +220,7 @@ fn the_null_reverse_path_is_for_senders_only() {
     );
 }
 
-/// DATA-13, DATA-14, DATA-15, §3.3, §3.7.2, §6.4: the header is not the server's business
+/// DATA-13 to DATA-15, SEC-INJ-04, §3.3, §3.7.2, §6.4: the header is not the server's business
 #[test]
 fn no_message_is_refused_for_its_header() {
     let delivered = Server::new().in_data().hold(
@@ -235,4 +235,12 @@ fn no_message_is_refused_for_its_header() {
     let octets = b"Resent-Sender: nobody\r\nReceived: from nowhere; never\r\n: an empty name\r\n\
                    __proto__ without a colon\r\nFrom:\r\n";
     assert_eq!(delivered[0].octets, octets);
+}
+
+/// DATA-16, §6.3: loops are the embedder's to find
+#[test]
+fn a_message_with_a_hundred_received_fields_is_taken() {
+    let fields = "C+ Received: from a.test by b.test; now\n".repeat(100);
+    let delivered = Server::new().in_data().hold(&format!("{fields}C: .\nS: 250"));
+    assert_eq!(delivered[0].octets.split(|octet| *octet == b'\n').count(), 101);
 }

@@ -31,7 +31,7 @@ fn vrfy_needs_a_name() {
     );
 }
 
-/// §3.5.1: 250 with a mailbox, or 550
+/// VRFY-06, §3.5.1: 250 with a mailbox, or 550
 #[test]
 fn an_embedder_that_knows_its_users_may_say_so() {
     let server = Server::new().with(|server| {

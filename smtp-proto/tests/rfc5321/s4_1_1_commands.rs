@@ -72,7 +72,7 @@ fn white_space_at_the_end_of_a_line_is_forgiven() {
     );
 }
 
-/// SYN-03, §4.2.4
+/// SYN-03, MISC-04, §4.2.4
 #[test]
 fn an_unknown_verb_is_answered_500() {
     Server::new().greeted().hold(
@@ -85,7 +85,7 @@ fn an_unknown_verb_is_answered_500() {
     );
 }
 
-/// MISC-03, §4.1.1
+/// MISC-03, SYN-27, §4.1.1
 #[test]
 fn a_verb_followed_by_garbage_is_another_verb() {
     Server::new().greeted().hold(

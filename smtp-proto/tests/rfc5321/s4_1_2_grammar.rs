@@ -92,7 +92,7 @@ fn a_quoted_local_part_must_be_closed() {
     ]);
 }
 
-/// SYN-14, §4.1.2: the quoted form is the same mailbox
+/// SYN-14, SYN-28, §4.1.2: the quoted form is the same mailbox
 #[test]
 fn quotes_that_are_not_needed_change_nothing() {
     Server::new().greeted().hold(
@@ -111,7 +111,7 @@ fn a_mailbox_may_be_at_an_address() {
     understood(&["<a@[192.0.2.1]>", "<a@[IPv6:2001:db8::1]>", "<a@[tag:content]>"]);
 }
 
-/// §4.1.3
+/// SEC-INJ-11, §4.1.3
 #[test]
 fn a_malformed_address_literal_is_refused() {
     refused(&[
@@ -141,10 +141,15 @@ fn control_characters_are_in_no_address() {
     ]);
 }
 
-/// §4.1.2: no other brackets, nothing after the path
+/// SYN-29, §4.1.2: no other brackets, nothing after the path
 #[test]
 fn a_path_is_between_one_pair_of_brackets() {
-    refused(&["<<a@client.example.test>>", "(a@client.example.test)", "<a@client.example.test"]);
+    refused(&[
+        "<<a@client.example.test>>",
+        "(a@client.example.test)",
+        "<a@client.example.test",
+        "A <a@client.example.test>",
+    ]);
 }
 
 /// SYN-16, appendix C

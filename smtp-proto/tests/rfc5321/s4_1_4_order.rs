@@ -193,3 +193,61 @@ fn within_data_no_line_is_a_command() {
     );
     assert_eq!(delivered[0].octets, b"RSET\r\nQUIT\r\nEHLO client.example.test\r\nDATA\r\n");
 }
+
+/// EHLO-18, §4.1.1.1: HELO ends it as EHLO does
+#[test]
+fn a_helo_ends_the_transaction() {
+    Server::new().in_transaction().hold(
+        r"C: HELO client.example.test
+        S: 250
+        C: RCPT TO:<user1@example.test>
+        S: 503 5.5.1 ...",
+    );
+}
+
+/// VRFY-07, SEQ-20, §4.1.1.6 to §4.1.1.9, §4.1.4
+#[test]
+fn a_transaction_goes_on_behind_noop_vrfy_expn_and_help() {
+    let delivered = Server::new().greeted().hold(
+        r"C: MAIL FROM:<a@client.example.test>
+        S: 250
+        C: NOOP
+        S: 250
+        C: VRFY user1
+        S: 252
+        C: RCPT TO:<user1@example.test>
+        S: 250
+        C: EXPN staff
+        S: 502
+        C: HELP
+        S: 214
+        C: DATA
+        S: 354
+        C: .
+        S: 250",
+    );
+    assert_eq!(delivered[0].recipients, ["<user1@example.test>"]);
+}
+
+/// SEQ-21, SEQ-22, §4.1.4: nor does what is malformed or out of order change it
+#[test]
+fn what_is_refused_leaves_the_transaction_as_it_was() {
+    let delivered = Server::new().greeted().hold(
+        r"C: MAIL FROM:<a@client.example.test>
+        S: 250
+        C: RCPT TO:<user2@example.test
+        S: 501 5.1.3 ...
+        C: RCPT TO:<user1@example.test>
+        S: 250
+        C: MAIL FROM:<b@client.example.test>
+        S: 503 5.5.1 ...
+        C: MAIL FROM:<@>
+        S: 503 5.5.1 ...
+        C: DATA
+        S: 354
+        C: .
+        S: 250",
+    );
+    assert_eq!(delivered[0].from, "<a@client.example.test>");
+    assert_eq!(delivered[0].recipients, ["<user1@example.test>"]);
+}

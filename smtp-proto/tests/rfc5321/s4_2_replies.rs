@@ -8,7 +8,7 @@ use smtp_proto::{
     wire::{Accepted, Refused},
 };
 
-/// CONN-07, §4.2
+/// CONN-07, CONN-03, CONN-05, CONN-13, §4.2
 #[test]
 fn every_command_has_exactly_one_reply() {
     Server::new().hold(

@@ -46,14 +46,14 @@ fn the_end_of_data_adds_no_empty_line() {
     assert_eq!(delivered(r"C| x\r\n\r\n.\r\n"), b"x\r\n\r\n");
 }
 
-/// DATA-17, EOD-09, §4.1.1.4
+/// DATA-17, EOD-09, DATA-20, §4.1.1.4
 #[test]
 fn control_octets_are_data() {
     let octets = delivered(r"C| \0\x01\t\x08\x0b\x0c\x1b\x1a\x7f\x85\xff\r\n.\r\n");
     assert_eq!(octets, b"\0\x01\t\x08\x0b\x0c\x1b\x1a\x7f\x85\xff\r\n");
 }
 
-/// PIPE-05: what follows the end of data is the next command
+/// PIPE-05, DATA-19: what follows the end of data is the next command
 #[test]
 fn commands_may_follow_the_end_of_data_at_once() {
     let messages = Server::new().in_data().hold(
@@ -106,7 +106,8 @@ const WITHOUT: [(&str, &str); 7] = [
     ("EOD-20", r"\x0b.\x0b"),
 ];
 
-/// Rows EOD with a bare CR or LF: the message is refused whole, and nothing behind it is read.
+/// EOD-01 to EOD-08, EOD-11 to EOD-14, EOD-18: the message is refused whole, and nothing behind it
+/// is read.
 #[test]
 fn a_message_with_a_bare_cr_or_lf_is_refused_to_its_true_end() {
     for (row, end) in WITH_BARE_CR_OR_LF {
@@ -118,7 +119,8 @@ fn a_message_with_a_bare_cr_or_lf_is_refused_to_its_true_end() {
     }
 }
 
-/// Rows EOD under the two lenient settings: one message, with what was hidden as text.
+/// EOD-01 to EOD-08, EOD-11 to EOD-14, EOD-18: under the two lenient settings there is one message,
+/// with what was hidden as text.
 #[test]
 fn no_setting_makes_a_bare_cr_or_lf_end_a_message() {
     for bare in [BareLineEnding::Normalise, BareLineEnding::Pass] {
@@ -133,7 +135,7 @@ fn no_setting_makes_a_bare_cr_or_lf_end_a_message() {
     }
 }
 
-/// Rows EOD without a bare CR or LF.
+/// EOD-09, EOD-10, EOD-15 to EOD-17, EOD-19, EOD-20, §2.3.8
 #[test]
 fn what_only_looks_like_an_end_of_data_is_data() {
     for (row, end) in WITHOUT {

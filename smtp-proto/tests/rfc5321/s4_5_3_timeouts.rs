@@ -27,7 +27,7 @@ fn a_slow_client_that_goes_on_is_kept() {
     Server::new().greeted().hold(&"T: 299s\nC: NOOP\nS: 250\n".repeat(20));
 }
 
-/// Drip: the deadline is that of the line, which an octet does not renew.
+/// SEC-DOS-07: Drip: the deadline is that of the line, which an octet does not renew.
 #[test]
 fn one_octet_of_a_command_every_ten_seconds_does_not_hold_the_connection() {
     let drip = drip(29, 1, "N");
@@ -57,7 +57,7 @@ fn a_message_that_does_not_come_is_told_421_after_five_minutes() {
     Server::new().in_data().hold("T: 299s\nC+ text\nC: .\nS: 250");
 }
 
-/// Drip: `Limits::data_rate`, 100 octets a second on the average of five minutes.
+/// SEC-DOS-07: Drip: `Limits::data_rate`, 100 octets a second on the average of five minutes.
 #[test]
 fn one_octet_of_a_message_every_ten_seconds_does_not_hold_the_connection() {
     let drip = drip(30, 1, "a");
@@ -204,7 +204,8 @@ fn the_time_of_the_embedder_is_not_the_time_of_the_client() {
     server.greeted().hold("C: MAIL FROM:<>\nT: 2m\nS: 451\nT: 299s\nC: NOOP\nS: 250");
 }
 
-/// RFC 3207: a handshake that does not end is closed after a minute, without a word in clear
+/// SEC-DOS-07, RFC 3207: a handshake that does not end is closed after a minute, without a word in
+/// clear
 #[test]
 fn a_handshake_that_never_ends_is_closed_in_silence() {
     let server = silent_about(|machine: &mut ServerConnection, event| match event {

@@ -68,7 +68,7 @@ fn what_a_shell_or_a_path_would_expand_is_taken_literally() {
     );
 }
 
-/// SEC-XP-01: a browser that is made to talk to a mail server
+/// SEC-XP-01, SEC-XP-02: a browser that is made to talk to a mail server
 #[test]
 fn a_request_of_another_protocol_ends_the_session() {
     for request in
@@ -115,4 +115,70 @@ fn a_proxy_line_is_an_unknown_command() {
 #[test]
 fn xclient_is_refused() {
     Server::new().greeted().hold("C: XCLIENT ADDR=192.0.2.9 NAME=[UNAVAILABLE]\nS: 550 5.7.0 ...");
+}
+
+/// SEC-INJ-09, CVE-2019-15846
+#[test]
+fn a_backslash_at_the_end_of_a_name_takes_nothing_with_it() {
+    Server::new().greeted().hold(
+        r#"C| EHLO x\\\r\n
+        S: 501
+        C| MAIL FROM:<a\\@client.example.test>\r\n
+        S: 501 5.1.7 ...
+        C| MAIL FROM:<"a\\>\r\n
+        S: 501 5.1.7 ...
+        C: NOOP
+        S: 250"#,
+    );
+}
+
+/// SEC-INJ-10, CVE-2025-26794: an apostrophe is a character like another
+#[test]
+fn the_quotes_of_a_database_have_no_meaning() {
+    let delivered = Server::new().greeted().hold(
+        r#"C: MAIL FROM:<a'--@client.example.test>
+        S: 250
+        C: RSET
+        S: 250
+        C: MAIL FROM:<"'; DROP TABLE x;--"@client.example.test>
+        S: 250
+        C: RCPT TO:<user1@example.test>
+        S: 250
+        C: DATA
+        S: 354
+        C: .
+        S: 250"#,
+    );
+    assert_eq!(delivered[0].from, r#"<"'; DROP TABLE x;--"@client.example.test>"#);
+}
+
+/// SEC-LEN-01, CVE-2019-16928, §4.5.3.1.4
+#[test]
+fn a_name_of_11000_octets_is_refused() {
+    for verb in ["EHLO", "HELO"] {
+        Server::new().hold(&format!(
+            r"S: 220
+            C+| {verb}\x20
+            C+* 11000 x
+            C:
+            S: 500
+            C: NOOP
+            S: 250"
+        ));
+    }
+}
+
+/// SEC-LEN-02, CVE-2002-1337, CVE-2020-28022
+#[test]
+fn brackets_comments_routes_and_parameters_without_number_are_refused() {
+    let routes = format!("<{}:a@b.test>", ["@a.test"; 300].join(","));
+    for path in ["<".repeat(1000), "(".repeat(1000), "\"".repeat(1000), routes] {
+        let fits = path.len() < 2000;
+        let reply = if fits { "501 5.1.7" } else { "500 5.5.2" };
+        let dialogue = format!("C: MAIL FROM:{path}\nS: {reply} ...\nC: NOOP\nS: 250");
+        Server::new().greeted().hold(&dialogue);
+    }
+    let parameters = " SIZE=1".repeat(200);
+    let dialogue = format!("C: MAIL FROM:<>{parameters}\nS: 501 5.5.4 ...\nC: NOOP\nS: 250");
+    Server::new().greeted().hold(&dialogue);
 }
