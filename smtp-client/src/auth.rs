@@ -35,7 +35,7 @@ pub(crate) async fn log_in<S: Stream, R: Runtime>(
     let offered = &conn.capabilities().auth;
     let mechanism = match &conn.policy.mechanism {
         Some(wanted) => offered.iter().find(|name| *name == wanted).cloned(),
-        None => login.choose(offered),
+        None => login.choose(offered, conn.link.channel_binding().as_ref()),
     };
     let Some(mechanism) = mechanism else {
         let text = "the server offers no mechanism that the login can be used with";
@@ -94,7 +94,9 @@ fn begin<S: Stream, R: Runtime>(
     mechanism: &Mechanism<'static>,
 ) -> Result<(CommandId, ClientExchange), Failure> {
     let new = |conn: &Connection<S, R>| {
-        ClientExchange::new(login, mechanism).map_err(|wrong| failed(conn, &wrong))
+        let (offered, channel) = (&conn.capabilities().auth, conn.link.channel_binding());
+        ClientExchange::new(login, mechanism, offered, channel)
+            .map_err(|wrong| failed(conn, &wrong))
     };
     let mut exchange = new(conn)?;
     let initial = exchange.initial().map_err(|wrong| failed(conn, &wrong))?;

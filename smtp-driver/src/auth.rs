@@ -13,10 +13,11 @@ use crate::{
 };
 use smtp_proto::{
     Secret,
+    ext::Extensions,
     server::{Pending, op},
     wire::{Base64, Mechanism, Refused},
 };
-use std::io;
+use std::{io, sync::Arc};
 
 impl<H: Handler> Talk<H> {
     pub(crate) async fn begin_auth<S: Stream, R: Runtime>(
@@ -28,7 +29,10 @@ impl<H: Handler> Talk<H> {
         initial: Option<Secret<Base64<'_>>>,
         pending: Pending<op::Auth>,
     ) -> io::Result<()> {
-        let Some(mut exchange) = service.passwords().and_then(|_| Exchange::new(mechanism)) else {
+        let channel = link.pump.channel_binding();
+        let offered = link.conn.extensions().mechanisms();
+        let exchange = service.passwords().and(Exchange::new(mechanism, offered, channel));
+        let Some(mut exchange) = exchange else {
             let refused = link.conn.refuse(pending, &Refused::NO_SUCH_MECHANISM);
             self.replied(link, link.now(), refused.map(|()| 504));
             return Ok(());
@@ -118,6 +122,25 @@ impl<H: Handler> Talk<H> {
         self.replied(link, asked, replied);
         Ok(())
     }
+}
+
+/// What is offered on this connection of the `extensions` for this peer, or of those for all: no
+/// mechanism that needs of TLS what it has not. `None`: those for all.
+pub(crate) fn usable<S: Stream, R: Runtime>(
+    link: &Link<'_, S, R>,
+    service: &Service,
+    extensions: Option<Arc<Extensions>>,
+) -> Option<Arc<Extensions>> {
+    let wanted = extensions.as_deref().unwrap_or_else(|| service.config().extensions());
+    let is_usable = |mechanism: &&Mechanism<'_>| {
+        **mechanism != Mechanism::SCRAM_SHA_256_PLUS || link.pump.channel_binding().is_some()
+    };
+    let mechanisms = wanted.mechanisms();
+    if mechanisms.iter().all(|mechanism| is_usable(&mechanism)) {
+        return extensions;
+    }
+    let usable: Vec<_> = mechanisms.iter().filter(is_usable).cloned().collect();
+    Some(Arc::new(wanted.clone().auth(usable)))
 }
 
 /// What follows a step of an exchange.

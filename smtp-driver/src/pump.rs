@@ -1,7 +1,10 @@
 //! Octets between the stream and the machine, in clear or through TLS. It is the same for both
 //! roles.
 
-use crate::stream::Stream;
+use crate::{
+    stream::Stream,
+    tls::{ChannelBinding, Session},
+};
 use smtp_proto::{client::ClientConnection, server::ServerConnection};
 use std::{
     io::{self, BufRead, IoSlice, Read, Write},
@@ -124,6 +127,7 @@ pub(crate) struct Pump<S> {
 
 struct Tls {
     session: rustls::Connection,
+    ems_required: bool,
     /// It broke: only rustls' own alert is still to be sent, no text of SMTP.
     broken: bool,
 }
@@ -232,8 +236,15 @@ impl<S: Stream> Pump<S> {
     }
 
     /// Begins TLS: what the stream brings from now on is the peer's handshake.
-    pub(crate) fn start_tls(&mut self, session: rustls::Connection) {
-        self.tls = Some(Box::new(Tls { session, broken: false }));
+    pub(crate) fn start_tls(&mut self, session: Session) {
+        let Session { connection, ems_required } = session;
+        self.tls = Some(Box::new(Tls { session: connection, ems_required, broken: false }));
+    }
+
+    /// What a login can be bound to; `None` in clear.
+    pub(crate) fn channel_binding(&self) -> Option<ChannelBinding> {
+        let tls = self.tls.as_ref()?;
+        ChannelBinding::of(&tls.session, tls.ems_required)
     }
 
     /// Goes on with the handshake. An alert for one that fails is left for

@@ -1,6 +1,7 @@
 //! A conversation: the events of the machine, brought to the handler.
 
 use crate::{
+    auth::usable,
     decide::{Note, RcptGroup, answer, answer_wordless, complete, decide},
     handler::{Envelope, Handler, Peer, Verdict},
     link::{Link, Woken},
@@ -161,7 +162,8 @@ impl<H: Handler> Talk<H> {
                     decide(link, ahead, &pending, verdict).await?
                 };
                 let Some(verdict) = verdict else { return Ok(()) };
-                match handler.offer(session, &self.peer) {
+                let offered = handler.offer(session, &self.peer);
+                match usable(link, service, offered) {
                     Some(extensions) if verdict.is_yes() => {
                         link.conn.advertise(pending, extensions).map(|()| 250)
                     }

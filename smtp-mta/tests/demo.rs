@@ -24,7 +24,7 @@ fn the_demonstration_shows_every_step_and_leaves_nothing() {
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{said}{}", text(&output.stderr));
     for step in [
-        "certificate verified, logged in by SCRAM-SHA-256",
+        "certificate verified, logged in by SCRAM-SHA-256-PLUS",
         " ms: 250 2.0.0 Ok: ",
         "asks the DNS: MX b.example -> 10 mx.b.example\n",
         "asks the DNS: A mx.b.example -> 127.0.0.1\n",

@@ -148,7 +148,7 @@ fn the_log_tells_the_life_of_a_message_by_its_id_and_no_secret() {
         assert!(!stored.contains(secret), "{secret} is in the queue");
     }
     assert!(!text.contains(BODY), "{text}");
-    assert!(kept.contains("C: AUTH SCRAM-SHA-256 ***\n") && !kept.contains(BODY), "{kept}");
+    assert!(kept.contains("C: AUTH SCRAM-SHA-256-PLUS ***\n") && !kept.contains(BODY), "{kept}");
 
     let events = events(&text);
     for kind in ["message", "recipient", "delivery", "dialogue", "failed", "gone", "notice"] {

@@ -93,7 +93,7 @@ fn a_login_needs_the_right_certificate_and_its_password_is_not_shown() {
         let sent = send(&arguments, &format!("{PASSWORD}\n"));
         assert_eq!(sent.code, Some(0), "{}{}", sent.out, sent.dialogue);
         assert!(sent.out.contains(" over TLSv1.3, verified, "), "{}", sent.out);
-        assert!(sent.dialogue.contains("-> AUTH SCRAM-SHA-256"), "{}", sent.dialogue);
+        assert!(sent.dialogue.contains("-> AUTH SCRAM-SHA-256-PLUS"), "{}", sent.dialogue);
         assert!(!sent.dialogue.contains(PASSWORD), "{}", sent.dialogue);
         let message = String::from_utf8(site.mailbox("other").remove(0)).unwrap();
         assert!(message.contains("\r\nSubject: A test\r\nDate: "), "{message}");

@@ -103,9 +103,11 @@ fn scram_refuses_an_unknown_user_as_it_refuses_a_wrong_password() {
     scram(&mut inside(&site), "nobody", "pass", "535 5.7.8 ");
 }
 
-/// A login of our own client, and the last reply to it.
+/// A login of our own client, bound to the connection, and the last reply to it.
 #[track_caller]
 fn scram(stream: &mut Inside, name: &str, password: &str, last: &str) {
+    let label = b"EXPORTER-Channel-Binding";
+    let channel = stream.conn.export_keying_material([0; 32], label, Some(&[])).unwrap().into();
     let mut replies = BufReader::new(stream);
     let mut say = |line: String| {
         replies.get_mut().write_all(format!("{line}\r\n").as_bytes()).unwrap();
@@ -113,10 +115,11 @@ fn scram(stream: &mut Inside, name: &str, password: &str, last: &str) {
         replies.read_line(&mut reply).unwrap();
         reply
     };
-    let mechanism = Mechanism::parse("SCRAM-SHA-256").unwrap();
-    let mut exchange = ClientExchange::new(&Login::password(name, password), &mechanism).unwrap();
+    let login = Login::password(name, password);
+    let mechanism = Mechanism::SCRAM_SHA_256_PLUS;
+    let mut exchange = ClientExchange::new(&login, &mechanism, &[], Some(channel)).unwrap();
     let first = exchange.initial().unwrap().unwrap();
-    let mut reply = say(format!("AUTH SCRAM-SHA-256 {}", Base64::encode(first.expose())));
+    let mut reply = say(format!("AUTH {mechanism} {}", Base64::encode(first.expose())));
     while let Some(challenge) = reply.strip_prefix("334 ") {
         let challenge = Base64::parse(challenge.trim_end()).unwrap().decode();
         let response = exchange.respond(&challenge).unwrap();
@@ -243,7 +246,7 @@ fn logins_are_offered_to_users_inside_tls_only() {
     };
     let users = site("role = 'submissions'");
     let mut stream = tls(&users, "mx.example", users.connect().into_stream());
-    assert_eq!(offers(&mut stream), ["250 AUTH SCRAM-SHA-256 PLAIN LOGIN"]);
+    assert_eq!(offers(&mut stream), ["250 AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN"]);
     let clear = site("role = 'submission'");
     assert!(offers(&mut clear.connect().into_stream()).is_empty());
     let servers = site("tls = 'implicit'");

@@ -7,7 +7,7 @@ use crate::{
     runtime::Runtime,
     service::ConfigError,
     stream::Stream,
-    tls::{ClientTlsInfo, Connector},
+    tls::{ChannelBinding, ClientTlsInfo, Connector},
 };
 use smtp_proto::{
     CloseReason, Misuse, Need, Start, Step, Timer,
@@ -123,12 +123,12 @@ impl<S: Stream, R: Runtime> ClientLink<S, R> {
     ) -> Result<(Self, ClientTlsInfo), LinkError> {
         let patience = config.timeouts().handshake;
         let mut link = Self::start(stream, runtime, config, buffers, Start::Tls)?;
-        let (connection, session) = connector.begin().map_err(LinkError::Tls)?;
-        link.pump.start_tls(connection);
+        let (session, handshake) = connector.begin().map_err(LinkError::Tls)?;
+        link.pump.start_tls(session);
         let until = link.clock.now() + patience;
         let done = poll_fn(|cx| {
             if let Poll::Ready(done) = link.pump.poll_handshake(cx) {
-                return Poll::Ready(done.map(|tls| session.info(tls)).map_err(LinkError::from));
+                return Poll::Ready(done.map(|tls| handshake.info(tls)).map_err(LinkError::from));
             }
             let late = LinkError::Closed(CloseReason::Timeout(Timer::Handshake));
             link.clock.poll_until(cx, until).map(|_| Err(late))
@@ -175,6 +175,12 @@ impl<S: Stream, R: Runtime> ClientLink<S, R> {
     /// What the server offers. Empty before the answer to EHLO, and again when TLS begins.
     pub fn capabilities(&self) -> &Capabilities {
         self.machine.capabilities()
+    }
+
+    /// What a login can be bound to (RFC 9266); `None` in clear, and where TLS 1.2 does not give it
+    /// safely.
+    pub fn channel_binding(&self) -> Option<ChannelBinding> {
+        self.pump.channel_binding()
     }
 
     /// Whether the connection can be kept for another message: nothing is on its way in either
@@ -244,11 +250,11 @@ impl<S: Stream, R: Runtime> ClientLink<S, R> {
         if self.recv.is_some() {
             return Err(LinkError::Closed(CloseReason::Residue));
         }
-        let (connection, session) = connector.begin().map_err(LinkError::Tls)?;
-        self.pump.start_tls(connection);
+        let (session, handshake) = connector.begin().map_err(LinkError::Tls)?;
+        self.pump.start_tls(session);
         poll_fn(|cx| {
             if let Poll::Ready(done) = self.pump.poll_handshake(cx) {
-                return Poll::Ready(done.map(|tls| session.info(tls)).map_err(LinkError::from));
+                return Poll::Ready(done.map(|tls| handshake.info(tls)).map_err(LinkError::from));
             }
             loop {
                 if let Step::Closed(why) = self.event() {

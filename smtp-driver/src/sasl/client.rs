@@ -1,6 +1,10 @@
 //! The client's side: what to log in with, and the exchange.
 
-use super::{SaslError, saslname, scram::Scram};
+use super::{
+    SaslError, saslname,
+    scram::{Binding, Scram},
+};
+use crate::tls::ChannelBinding;
 use rsasl::{
     callback::{Context, Request, SessionCallback, SessionData},
     config::SASLConfig,
@@ -26,7 +30,8 @@ enum LoginKind {
 }
 
 impl Login {
-    /// A name and its password: SCRAM-SHA-256 (RFC 7677), PLAIN (RFC 4616), LOGIN.
+    /// A name and its password: SCRAM-SHA-256-PLUS and SCRAM-SHA-256 (RFC 7677), PLAIN (RFC 4616),
+    /// LOGIN.
     #[must_use]
     pub fn password(name: impl Into<String>, password: impl Into<String>) -> Self {
         let (name, password) = (name.into(), Secret::new(password.into()));
@@ -54,13 +59,19 @@ impl Login {
         self
     }
 
-    /// The best mechanism for this login among those that a server offers: one that does not show
-    /// it the password before one that does.
+    /// The best mechanism for this login among those that a server offers: one that is bound to the
+    /// TLS connection, if that has a `channel` for it, before one that is not, and one that does not
+    /// show it the password before one that does.
     #[must_use]
-    pub fn choose(&self, offered: &[Mechanism<'_>]) -> Option<Mechanism<'static>> {
+    pub fn choose(
+        &self,
+        offered: &[Mechanism<'_>],
+        channel: Option<&ChannelBinding>,
+    ) -> Option<Mechanism<'static>> {
         let chosen = self
             .kinds()
             .iter()
+            .filter(|kind| **kind != Kind::ScramSha256Plus || channel.is_some())
             .find_map(|kind| offered.iter().find(|name| Kind::of(name) == Some(*kind)));
         chosen.map(|name| name.clone().into_static())
     }
@@ -70,9 +81,11 @@ impl Login {
         match &self.kind {
             // LOGIN has no way to say whom to act as.
             LoginKind::Password { .. } if !self.authorization_id.is_empty() => {
-                &[Kind::ScramSha256, Kind::Plain]
+                &[Kind::ScramSha256Plus, Kind::ScramSha256, Kind::Plain]
             }
-            LoginKind::Password { .. } => &[Kind::ScramSha256, Kind::Plain, Kind::Login],
+            LoginKind::Password { .. } => {
+                &[Kind::ScramSha256Plus, Kind::ScramSha256, Kind::Plain, Kind::Login]
+            }
             LoginKind::Token { .. } => &[Kind::OauthBearer, Kind::Xoauth2],
             LoginKind::External => &[Kind::External],
         }
@@ -82,6 +95,7 @@ impl Login {
 /// The mechanisms that are there for clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
+    ScramSha256Plus,
     ScramSha256,
     Plain,
     Login,
@@ -93,6 +107,7 @@ enum Kind {
 impl Kind {
     fn of(mechanism: &Mechanism<'_>) -> Option<Self> {
         let all = [
+            Self::ScramSha256Plus,
             Self::ScramSha256,
             Self::Plain,
             Self::Login,
@@ -105,6 +120,7 @@ impl Kind {
 
     fn name(self) -> &'static str {
         match self {
+            Self::ScramSha256Plus => "SCRAM-SHA-256-PLUS",
             Self::ScramSha256 => "SCRAM-SHA-256",
             Self::Plain => "PLAIN",
             Self::Login => "LOGIN",
@@ -112,6 +128,10 @@ impl Kind {
             Self::Xoauth2 => "XOAUTH2",
             Self::External => "EXTERNAL",
         }
+    }
+
+    fn is_scram(self) -> bool {
+        matches!(self, Self::ScramSha256Plus | Self::ScramSha256)
     }
 }
 
@@ -156,17 +176,34 @@ enum Progress {
 }
 
 impl ClientExchange {
-    /// Begins an exchange with `mechanism`, such as [`Login::choose`] gives.
+    /// Begins an exchange with `mechanism`, such as [`Login::choose`] gives, with a server that
+    /// offers these, over TLS with this `channel`. SCRAM says what it makes of both: where it could
+    /// be bound and is not, for want of an offer, a server that did offer it refuses, since somebody
+    /// between the two has taken the offer away (RFC 5802 §6).
     ///
     /// # Errors
-    /// [`SaslError::Mechanism`] if it is not one for this login; [`SaslError::Unsendable`].
-    pub fn new(login: &Login, mechanism: &Mechanism<'_>) -> Result<Self, SaslError> {
+    /// [`SaslError::Mechanism`] if it is not one for this login, or is to be bound and there is no
+    /// channel; [`SaslError::Unsendable`].
+    pub fn new(
+        login: &Login,
+        mechanism: &Mechanism<'_>,
+        offered: &[Mechanism<'_>],
+        channel: Option<ChannelBinding>,
+    ) -> Result<Self, SaslError> {
         let kind = Kind::of(mechanism)
             .filter(|kind| login.kinds().contains(kind))
             .ok_or(SaslError::Mechanism)?;
         let steps = match &login.kind {
-            LoginKind::Password { name, password } if kind == Kind::ScramSha256 => {
-                let scram = Scram::new(name, password.expose(), &login.authorization_id)?;
+            LoginKind::Password { name, password } if kind.is_scram() => {
+                let is_offered = offered.contains(&Mechanism::SCRAM_SHA_256_PLUS);
+                let binding = match (kind, channel) {
+                    (Kind::ScramSha256Plus, Some(channel)) => Binding::To(channel),
+                    (Kind::ScramSha256Plus, None) => return Err(SaslError::Mechanism),
+                    (_, Some(_)) if !is_offered => Binding::NotOffered,
+                    _ => Binding::None,
+                };
+                let acting_as = &login.authorization_id;
+                let scram = Scram::new(name, password.expose(), acting_as, &binding)?;
                 Steps::Scram(Box::new(scram))
             }
             _ => Steps::Rsasl(Answers::new(login, kind)?.session(kind)?),
@@ -179,7 +216,7 @@ impl ClientExchange {
     pub fn shows_secret(&self) -> bool {
         match self.kind {
             Kind::Plain | Kind::Login | Kind::OauthBearer | Kind::Xoauth2 => true,
-            Kind::ScramSha256 | Kind::External => false,
+            Kind::ScramSha256Plus | Kind::ScramSha256 | Kind::External => false,
         }
     }
 
@@ -208,7 +245,7 @@ impl ClientExchange {
             (Progress::Begun | Progress::Running, Kind::Login) => self.step(Some(challenge)),
             (Progress::Begun, _) if challenge.is_empty() => self.step(None),
             (Progress::Begun, _) => self.fail(SaslError::Malformed),
-            (Progress::Running, Kind::ScramSha256) => self.step(Some(challenge)),
+            (Progress::Running, kind) if kind.is_scram() => self.step(Some(challenge)),
             // RFC 7628 §3.2.3: the challenge tells an error, whatever is in it; one octet lets the
             // server go on to its 535. rsasl writes none, and nothing if the error is no JSON.
             (Progress::Running, Kind::OauthBearer) => {
@@ -231,7 +268,9 @@ impl ClientExchange {
     /// [`SaslError::ServerUnproven`], after which the connection is to be closed.
     pub fn finish(self) -> Result<(), SaslError> {
         match self.kind {
-            Kind::ScramSha256 if self.state != Progress::Done => Err(SaslError::ServerUnproven),
+            kind if kind.is_scram() && self.state != Progress::Done => {
+                Err(SaslError::ServerUnproven)
+            }
             _ => Ok(()),
         }
     }

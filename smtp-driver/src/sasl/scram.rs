@@ -1,10 +1,11 @@
-//! SCRAM-SHA-256 for clients (RFC 5802, RFC 7677), without channel binding.
+//! SCRAM-SHA-256 and SCRAM-SHA-256-PLUS for clients (RFC 5802, RFC 7677).
 //!
 //! rsasl has this mechanism, too, but leaves to others what matters most here: it takes any number
 //! of iterations, does not prepare names and passwords, and does not sign extensions of the
 //! server's first message. It would also bring a second implementation of SHA-256 into the tree.
 
 use super::{SaslError, saslname};
+use crate::tls::ChannelBinding;
 use aws_lc_rs::{digest, hmac, pbkdf2, rand};
 use smtp_proto::{Secret, wire::Base64};
 use std::{num::NonZeroU32, ops::RangeInclusive};
@@ -15,10 +16,23 @@ use std::{num::NonZeroU32, ops::RangeInclusive};
 /// hundredths of a second, and are many times what servers ask for (Dovecot and Cyrus: 4,096).
 const ITERATIONS: RangeInclusive<u32> = 4_096..=100_000;
 
+/// What is said of channel binding (§6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Binding {
+    /// We could not, or are told not to.
+    None,
+    /// We could; the server did not offer it, or somebody has taken its offer away.
+    NotOffered,
+    /// -PLUS: the exchange is bound to this.
+    To(ChannelBinding),
+}
+
 /// An exchange.
 pub(super) struct Scram {
-    /// `gs2-header`: no channel binding, and whom to act as. Our final message repeats it.
+    /// `gs2-header`: of channel binding, and whom to act as.
     header: String,
+    /// What our final message says of the channel: the header again, and what is bound to.
+    binding: Vec<u8>,
     /// `client-first-message-bare`.
     first: String,
     nonce: String,
@@ -32,26 +46,34 @@ impl Scram {
         name: &str,
         password: &str,
         authorization_id: &str,
+        binding: &Binding,
     ) -> Result<Self, SaslError> {
         let mut nonce = [0; 18];
         rand::fill(&mut nonce).map_err(|_| SaslError::Unsendable)?;
         let nonce = Base64::encode(&nonce).as_str().to_owned();
-        Self::with_nonce(name, password, authorization_id, nonce)
+        Self::with_nonce(name, password, authorization_id, binding, nonce)
     }
 
     fn with_nonce(
         name: &str,
         password: &str,
         authorization_id: &str,
+        binding: &Binding,
         nonce: String,
     ) -> Result<Self, SaslError> {
-        let header = match authorization_id {
-            "" => "n,,".to_owned(),
-            name => format!("n,a={},", saslname(name)?),
+        let (flag, bound_to) = match binding {
+            Binding::None => ("n", &[][..]),
+            Binding::NotOffered => ("y", &[][..]),
+            Binding::To(channel) => ("p=tls-exporter", channel.as_octets()),
         };
+        let header = match authorization_id {
+            "" => format!("{flag},,"),
+            name => format!("{flag},a={},", saslname(name)?),
+        };
+        let binding = [header.as_bytes(), bound_to].concat();
         let first = format!("n={},r={nonce}", saslname(&prepare(name)?)?);
         let password = Secret::new(prepare(password)?);
-        Ok(Self { header, first, nonce, password, server: None })
+        Ok(Self { header, binding, first, nonce, password, server: None })
     }
 
     /// Our first message.
@@ -91,7 +113,7 @@ impl Scram {
         let salted = key(&salted);
         let client_key = hmac::sign(&salted, b"Client Key");
         let stored_key = digest::digest(&digest::SHA256, client_key.as_ref());
-        let binding = Base64::encode(self.header.as_bytes());
+        let binding = Base64::encode(&self.binding);
         let without_proof = format!("c={},r={nonce}", binding.as_str());
         let signed = format!("{},{message},{without_proof}", self.first).into_bytes();
         let signature = hmac::sign(&key(stored_key.as_ref()), &signed);
@@ -159,12 +181,12 @@ fn printable(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Scram;
+    use super::{Binding, Scram};
 
     #[test]
     fn the_exchange_of_rfc_7677_is_ours() {
         let nonce = "rOprNGfwEbeRWgbNEkqO".to_owned();
-        let mut scram = Scram::with_nonce("user", "pencil", "", nonce).unwrap();
+        let mut scram = Scram::with_nonce("user", "pencil", "", &Binding::None, nonce).unwrap();
         assert_eq!(scram.first(), "n,,n=user,r=rOprNGfwEbeRWgbNEkqO");
         let server_first = b"r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
             s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
@@ -178,7 +200,8 @@ mod tests {
 
     #[test]
     fn names_are_written_so_that_they_cannot_end_early() {
-        let scram = Scram::with_nonce("a=b,c", "pencil", "x,y", "N".into()).unwrap();
+        let nonce = "N".to_owned();
+        let scram = Scram::with_nonce("a=b,c", "pencil", "x,y", &Binding::None, nonce).unwrap();
         assert_eq!(scram.first(), "n,a=x=2Cy,n=a=3Db=2Cc,r=N");
     }
 }

@@ -1,4 +1,4 @@
-//! SCRAM-SHA-256 for servers (RFC 5802, RFC 7677), without channel binding.
+//! SCRAM-SHA-256 and SCRAM-SHA-256-PLUS for servers (RFC 5802, RFC 7677).
 //!
 //! Our own, as on the client's side.
 
@@ -7,6 +7,7 @@ use super::{
     keys::{LEN, sign},
     scram::{attributes, key, prepare},
 };
+use crate::tls::ChannelBinding;
 use aws_lc_rs::{
     constant_time::verify_slices_are_equal,
     digest::{SHA256, digest},
@@ -14,11 +15,21 @@ use aws_lc_rs::{
 };
 use smtp_proto::wire::Base64;
 
+/// What a client may say of channel binding (§6).
+pub(crate) enum Binding {
+    /// -PLUS: that it binds to this.
+    Required(ChannelBinding),
+    /// That it cannot. If it could, it was not shown that we offer it.
+    Offered,
+    /// That it cannot, or believes that we cannot, which is true.
+    Impossible,
+}
+
 /// An exchange whose first message is here.
 pub(crate) struct ScramServer {
     identity: Identity,
-    /// `gs2-header`, which the client's final message repeats.
-    header: String,
+    /// `cbind-input`: the `gs2-header`, and what is bound to. The client's final message has it.
+    binding: Vec<u8>,
     /// `client-first-message-bare`.
     client_first: String,
     client_nonce: String,
@@ -37,15 +48,16 @@ impl ScramServer {
     ///
     /// §7: `client-first-message = gs2-cbind-flag "," [authzid] "," [reserved-mext ","] username ","
     /// nonce ["," extensions]`. The flag `y` says that the client could bind to the channel and
-    /// believes that we cannot, which is true; `p` asks for it all the same. Nobody knows an `m=`,
-    /// so it cannot be there (§5.1).
-    pub(super) fn first(message: &[u8]) -> Option<Self> {
+    /// believes that we cannot. Nobody knows an `m=`, so it cannot be there (§5.1).
+    pub(super) fn first(message: &[u8], binding: &Binding) -> Option<Self> {
         let message = str::from_utf8(message).ok()?;
         let (flag, rest) = message.split_once(',')?;
         let (acting_as, client_first) = rest.split_once(',')?;
-        if !matches!(flag, "n" | "y") {
-            return None;
-        }
+        let bound_to = match (binding, flag) {
+            (Binding::Required(channel), "p=tls-exporter") => channel.as_octets(),
+            (Binding::Offered | Binding::Impossible, "n") | (Binding::Impossible, "y") => &[],
+            _ => return None,
+        };
         let authorization_id = match acting_as {
             "" => String::new(),
             name => name_from(name.strip_prefix("a=")?)?,
@@ -62,7 +74,7 @@ impl ScramServer {
         let authentication_id = prepare(&name).unwrap_or(name);
         Some(Self {
             identity: Identity { authentication_id, authorization_id },
-            header: format!("{flag},{acting_as},"),
+            binding: [format!("{flag},{acting_as},").as_bytes(), bound_to].concat(),
             client_first: client_first.to_owned(),
             client_nonce: nonce.to_owned(),
             sent: None,
@@ -89,11 +101,11 @@ impl ScramServer {
     }
 
     /// Reads the client's final message: whether its proof is right, and our final message. `None`
-    /// if it is none.
+    /// if it is none for this exchange. There is one attempt.
     ///
     /// §7: `client-final-message = channel-binding "," nonce ["," extensions] "," proof`.
-    pub(super) fn verify(&self, message: &[u8]) -> Option<(bool, String)> {
-        let Sent { message: server_first, nonce, keys } = self.sent.as_ref()?;
+    pub(super) fn verify(&mut self, message: &[u8]) -> Option<(bool, String)> {
+        let Sent { message: server_first, nonce, keys } = self.sent.take()?;
         let message = str::from_utf8(message).ok()?;
         let (without_proof, proof) = message.rsplit_once(",p=")?;
         let proof: [u8; LEN] = Base64::parse(proof).ok()?.decode().try_into().ok()?;
@@ -102,7 +114,7 @@ impl ScramServer {
         else {
             return None;
         };
-        if binding != Base64::encode(self.header.as_bytes()).as_str() || repeated != nonce {
+        if binding != Base64::encode(&self.binding).as_str() || repeated != nonce {
             return None;
         }
         // §3.
@@ -143,7 +155,7 @@ mod tests {
 
     /// The server of RFC 7677 §3, up to its first message.
     fn server(first: &[u8]) -> ScramServer {
-        let mut server = ScramServer::first(first).unwrap();
+        let mut server = ScramServer::first(first, &Binding::Impossible).unwrap();
         let keys = ScramKeys::decode(
             "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==\
              $WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=\
@@ -169,10 +181,11 @@ mod tests {
     /// AUTH-18
     #[test]
     fn another_proof_is_wrong_and_what_is_not_for_this_exchange_is_nothing() {
-        let server = server(FIRST);
         let (bare, _) = FINAL.rsplit_once(",p=").unwrap();
         let wrong = format!("{bare},p={}", Base64::encode(&[7; 32]));
-        assert!(!server.verify(wrong.as_bytes()).unwrap().0);
+        let mut asked = server(FIRST);
+        assert!(!asked.verify(wrong.as_bytes()).unwrap().0);
+        assert_eq!(asked.verify(FINAL.as_bytes()), None, "there is no second attempt");
         for (what, with) in [
             ("c=biws", "c=eSws"),
             ("c=biws", "c=cD10bHMtdW5pcXVlLCw="),
@@ -186,19 +199,64 @@ mod tests {
         ] {
             let changed = FINAL.replace(what, with);
             assert_ne!(changed, FINAL);
-            assert_eq!(server.verify(changed.as_bytes()), None, "{changed}");
+            assert_eq!(server(FIRST).verify(changed.as_bytes()), None, "{changed}");
         }
         for nothing in [&b""[..], b"\xff", b"*", b",p=", b"c=,r=,p="] {
-            assert_eq!(server.verify(nothing), None);
+            assert_eq!(server(FIRST).verify(nothing), None);
         }
     }
 
     #[test]
-    fn names_come_back_as_they_were_and_y_is_heard() {
-        let server = ScramServer::first(b"y,a=x=2Cy,n=a=3Db=2Cc,r=N,z=9").unwrap();
+    fn names_come_back_as_they_were() {
+        let first = b"y,a=x=2Cy,n=a=3Db=2Cc,r=N,z=9";
+        let server = ScramServer::first(first, &Binding::Impossible).unwrap();
         assert_eq!(server.identity().authentication_id, "a=b,c");
         assert_eq!(server.identity().authorization_id, "x,y");
-        assert_eq!(server.header, "y,a=x=2Cy,");
+        assert_eq!(server.binding, b"y,a=x=2Cy,");
+    }
+
+    #[test]
+    fn a_client_says_of_channel_binding_what_it_was_offered() {
+        let required = Binding::Required([7; 32].into());
+        for (binding, accepted) in [
+            (required, "p=tls-exporter"),
+            (Binding::Offered, "n"),
+            (Binding::Impossible, "n"),
+            (Binding::Impossible, "y"),
+        ] {
+            let flags = ["n", "y", "p=tls-exporter", "p=tls-unique", "p=tls-server-end-point", "p"];
+            for flag in flags {
+                let first = format!("{flag},,n=user,r=N");
+                let server = ScramServer::first(first.as_bytes(), &binding);
+                let both = matches!(binding, Binding::Impossible) && matches!(flag, "n" | "y");
+                assert_eq!(server.is_some(), flag == accepted || both, "{flag}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_client_binds_to_is_compared_octet_for_octet() {
+        let begun = |channel: [u8; 32]| {
+            let first = b"p=tls-exporter,,n=user,r=N";
+            let binding = Binding::Required(channel.into());
+            let mut server = ScramServer::first(first, &binding).unwrap();
+            server.offer_with(ScramKeys::unknown("user", b"s", ScramKeys::ITERATIONS), "S");
+            server
+        };
+        let bound = |channel: &[u8]| [b"p=tls-exporter,,", channel].concat();
+        let last = |bound: &[u8]| {
+            format!("c={},r=NS,p={}", Base64::encode(bound), Base64::encode(&[0; 32]))
+        };
+        let mut other = [7; 32];
+        other[31] ^= 1;
+        // With the right one only the proof is wrong.
+        assert!(matches!(
+            begun([7; 32]).verify(last(&bound(&[7; 32])).as_bytes()),
+            Some((false, _))
+        ));
+        for wrong in [bound(&other), bound(&[7; 31]), bound(&[]), b"n,,".to_vec(), vec![]] {
+            assert_eq!(begun([7; 32]).verify(last(&wrong).as_bytes()), None, "{wrong:?}");
+        }
     }
 
     /// AUTH-18
@@ -230,8 +288,11 @@ mod tests {
             "x,,n=user,r=N",
             "nn,,n=user,r=N",
         ] {
-            assert!(ScramServer::first(wrong.as_bytes()).is_none(), "{wrong:?}");
+            assert!(
+                ScramServer::first(wrong.as_bytes(), &Binding::Impossible).is_none(),
+                "{wrong:?}"
+            );
         }
-        assert!(ScramServer::first(b"n,,n=\xff,r=N").is_none());
+        assert!(ScramServer::first(b"n,,n=\xff,r=N", &Binding::Impossible).is_none());
     }
 }

@@ -1,8 +1,11 @@
 //! The server's side: the exchange, and one trait for all that it needs to know of passwords
 //! (RFC 4954, RFC 4616, RFC 5802).
 
-use super::{ScramKeys, scram_server::ScramServer};
-use crate::handler::Peer;
+use super::{
+    ScramKeys,
+    scram_server::{Binding, ScramServer},
+};
+use crate::{handler::Peer, tls::ChannelBinding};
 use rsasl::{
     callback::{Context, SessionCallback, SessionData},
     config::SASLConfig,
@@ -70,7 +73,7 @@ pub trait Credentials: Send + Sync + 'static {
         password: &'a str,
     ) -> Answer<'a, Checked>;
 
-    /// SCRAM-SHA-256: the keys of the user `name`, as SASLprep (RFC 4013) writes it;
+    /// SCRAM-SHA-256, bound to the TLS connection or not: the keys of the user `name`, as SASLprep (RFC 4013) writes it;
     /// [`ScramKeys::unknown`] if there is none, `None` if that cannot be found out now.
     fn keys<'a>(&'a self, name: &'a str) -> Answer<'a, Option<ScramKeys>> {
         let _ = name;
@@ -121,8 +124,14 @@ pub(crate) enum Progress {
 }
 
 impl Exchange {
-    /// Begins an exchange; `None` if the mechanism is not supported.
-    pub(crate) fn new(mechanism: &Mechanism<'_>) -> Option<Self> {
+    /// Begins an exchange with a peer that was `offered` these mechanisms, over TLS that can be
+    /// bound to by `channel`; `None` if the mechanism is not supported.
+    pub(crate) fn new(
+        mechanism: &Mechanism<'_>,
+        offered: &[Mechanism<'_>],
+        channel: Option<ChannelBinding>,
+    ) -> Option<Self> {
+        let scram = |binding| Self::Scram(ScramExchange::Begun(binding));
         match mechanism {
             it if *it == Mechanism::PLAIN => {
                 PasswordExchange::new(b"PLAIN", &[]).map(Self::Password)
@@ -130,7 +139,13 @@ impl Exchange {
             it if *it == Mechanism::LOGIN => {
                 PasswordExchange::new(b"LOGIN", &LOGIN_PROMPTS).map(Self::Password)
             }
-            it if it.as_str() == "SCRAM-SHA-256" => Some(Self::Scram(ScramExchange::Begun)),
+            it if *it == Mechanism::SCRAM_SHA_256 => {
+                Some(scram(match offered.contains(&Mechanism::SCRAM_SHA_256_PLUS) {
+                    true => Binding::Offered,
+                    false => Binding::Impossible,
+                }))
+            }
+            it if *it == Mechanism::SCRAM_SHA_256_PLUS => channel.map(Binding::Required).map(scram),
             _ => None,
         }
     }
@@ -164,7 +179,7 @@ impl Exchange {
 /// SCRAM-SHA-256, which SMTP lets end with a challenge: 235 has no room for what the server proves
 /// (RFC 4954 §4), so the client answers it with an empty line.
 pub(crate) enum ScramExchange {
-    Begun,
+    Begun(Binding),
     Named(Box<ScramServer>),
     Proved(Identity),
 }
@@ -172,8 +187,10 @@ pub(crate) enum ScramExchange {
 impl ScramExchange {
     fn respond(&mut self, response: &[u8]) -> Progress {
         match self {
-            Self::Begun => {
-                let Some(scram) = ScramServer::first(response) else { return Progress::Malformed };
+            Self::Begun(binding) => {
+                let Some(scram) = ScramServer::first(response, binding) else {
+                    return Progress::Malformed;
+                };
                 let name = scram.identity().authentication_id.clone();
                 *self = Self::Named(Box::new(scram));
                 Progress::Keys(name)
@@ -183,10 +200,9 @@ impl ScramExchange {
                     return Progress::Malformed;
                 };
                 let identity = scram.identity().clone();
-                *self = match right {
-                    true => Self::Proved(identity.clone()),
-                    false => Self::Begun,
-                };
+                if right {
+                    *self = Self::Proved(identity.clone());
+                }
                 Progress::Proof(identity, right, last.into_bytes())
             }
             Self::Proved(identity) if response.is_empty() => Progress::Done(identity.clone()),
@@ -287,6 +303,14 @@ mod tests {
     use super::{Exchange, Identity, Progress};
     use smtp_proto::wire::Mechanism;
 
+    fn plain() -> Exchange {
+        Exchange::new(&Mechanism::PLAIN, &[], None).unwrap()
+    }
+
+    fn login() -> Exchange {
+        Exchange::new(&Mechanism::LOGIN, &[], None).unwrap()
+    }
+
     fn challenge(progress: Progress) -> Vec<u8> {
         match progress {
             Progress::Challenge(challenge) => challenge,
@@ -303,7 +327,7 @@ mod tests {
 
     #[test]
     fn plain_gives_both_names_and_the_password() {
-        let mut exchange = Exchange::new(&Mechanism::PLAIN).unwrap();
+        let mut exchange = plain();
         let (identity, password) = check(exchange.begin(Some(b"boss\0user\0pass word")));
         assert_eq!(identity.authentication_id, "user");
         assert_eq!(identity.authorization_id, "boss");
@@ -312,14 +336,14 @@ mod tests {
 
     #[test]
     fn plain_without_an_initial_response_asks_with_an_empty_challenge() {
-        let mut exchange = Exchange::new(&Mechanism::PLAIN).unwrap();
+        let mut exchange = plain();
         assert_eq!(challenge(exchange.begin(None)), b"");
         assert_eq!(check(exchange.respond(b"\0user\0secret")).0.authorization_id, "");
     }
 
     #[test]
     fn login_asks_with_the_prompts_that_clients_know() {
-        let mut exchange = Exchange::new(&Mechanism::LOGIN).unwrap();
+        let mut exchange = login();
         assert_eq!(challenge(exchange.begin(None)), b"Username:");
         assert_eq!(challenge(exchange.respond(b"user")), b"Password:");
         let (identity, password) = check(exchange.respond(b"secret"));
@@ -328,7 +352,7 @@ mod tests {
 
     #[test]
     fn login_takes_the_name_as_initial_response() {
-        let mut exchange = Exchange::new(&Mechanism::LOGIN).unwrap();
+        let mut exchange = login();
         assert_eq!(challenge(exchange.begin(Some(b"user"))), b"Password:");
         assert_eq!(check(exchange.respond(b"secret")).1, "secret");
     }
@@ -338,13 +362,16 @@ mod tests {
         for wrong in
             [&b""[..], b"user", b"\0user", b"\0user\0pass\0more", b"\0\0pass", b"\0u\0\xff"]
         {
-            let mut exchange = Exchange::new(&Mechanism::PLAIN).unwrap();
+            let mut exchange = plain();
             assert!(matches!(exchange.begin(Some(wrong)), Progress::Malformed), "{wrong:?}");
         }
     }
 
     #[test]
-    fn other_mechanisms_are_not_supported() {
-        assert!(Exchange::new(&Mechanism::parse("CRAM-MD5").unwrap()).is_none());
+    fn other_mechanisms_are_not_supported_and_none_is_bound_to_nothing() {
+        for name in ["CRAM-MD5", "SCRAM-SHA-256-PLUS"] {
+            let mechanism = Mechanism::parse(name).unwrap();
+            assert!(Exchange::new(&mechanism, &[], None).is_none());
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The client's side: what it believes and shows, and how that went with one server.
 
-use super::{TlsError, certificates, identity, names, read};
+use super::{Session, TlsError, certificates, identity, names, read};
 use rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     client::{
@@ -224,7 +224,7 @@ impl Connector {
     }
 
     /// Begins a handshake.
-    pub(crate) fn begin(&self) -> Result<(rustls::Connection, Session), Error> {
+    pub(crate) fn begin(&self) -> Result<(Session, Handshake), Error> {
         let (config, recorder) = match self.verify {
             Verify::Required => (self.tls.config.clone(), None),
             Verify::Opportunistic => {
@@ -237,8 +237,10 @@ impl Connector {
                 (Arc::new(config), Some(recorder))
             }
         };
-        let connection = ClientConnection::new(config, self.name.clone())?;
-        Ok((connection.into(), Session { name: self.name.clone(), recorder }))
+        let ems_required = config.require_ems;
+        let connection = ClientConnection::new(config, self.name.clone())?.into();
+        let handshake = Handshake { name: self.name.clone(), recorder };
+        Ok((Session { connection, ems_required }, handshake))
     }
 }
 
@@ -252,12 +254,12 @@ impl fmt::Debug for Connector {
 }
 
 /// A handshake under way, as far as rustls does not keep it.
-pub(crate) struct Session {
+pub(crate) struct Handshake {
     name: ServerName<'static>,
     recorder: Option<Arc<Recorder>>,
 }
 
-impl Session {
+impl Handshake {
     /// What a finished handshake agreed on.
     pub(crate) fn info(&self, connection: &rustls::Connection) -> ClientTlsInfo {
         let (version, cipher) = names(connection);

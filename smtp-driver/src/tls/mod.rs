@@ -1,9 +1,11 @@
 //! TLS by rustls' own sans-IO connection: [`Acceptor`] for a server, [`ClientTls`] and
 //! [`Connector`] for a client.
 
+mod channel_binding;
 mod client;
 mod server;
 
+pub use channel_binding::ChannelBinding;
 pub use client::{ClientTls, ClientTlsBuilder, ClientTlsInfo, Connector, Verified, Verify};
 pub(crate) use server::server_info;
 pub use server::{Acceptor, server_config};
@@ -76,6 +78,13 @@ fn identity(
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     std::fs::read(path).map_err(|source| TlsError::File { path: path.to_owned(), source })
+}
+
+/// A connection of rustls, and what it does not tell of itself.
+pub(crate) struct Session {
+    pub(crate) connection: rustls::Connection,
+    /// With TLS 1.2 it has the extended master secret (RFC 7627), or no handshake.
+    pub(crate) ems_required: bool,
 }
 
 /// The names of the version and the cipher suite.

@@ -1,6 +1,6 @@
 //! The server's side: its certificate.
 
-use super::{TlsError, identity, names, read};
+use super::{Session, TlsError, identity, names, read};
 use crate::handler::TlsInfo;
 use rustls::crypto::aws_lc_rs;
 use std::{
@@ -68,9 +68,11 @@ impl Acceptor {
     }
 
     /// A handshake with the present configuration.
-    pub(crate) fn begin(&self) -> io::Result<rustls::Connection> {
-        let session = rustls::ServerConnection::new(self.current()).map_err(io::Error::other)?;
-        Ok(session.into())
+    pub(crate) fn begin(&self) -> io::Result<Session> {
+        let config = self.current();
+        let ems_required = config.require_ems;
+        let connection = rustls::ServerConnection::new(config).map_err(io::Error::other)?;
+        Ok(Session { connection: connection.into(), ems_required })
     }
 }
 

@@ -1,6 +1,9 @@
 //! What each mechanism says, and what it makes of what a server says.
 
-use smtp_driver::sasl::{ClientExchange, Login, SaslError};
+use smtp_driver::{
+    sasl::{ClientExchange, Login, SaslError},
+    tls::ChannelBinding,
+};
 use smtp_proto::wire::Mechanism;
 
 pub(crate) fn mechanism(name: &str) -> Mechanism<'_> {
@@ -8,7 +11,7 @@ pub(crate) fn mechanism(name: &str) -> Mechanism<'_> {
 }
 
 pub(crate) fn begin(login: &Login, name: &str) -> ClientExchange {
-    ClientExchange::new(login, &mechanism(name)).unwrap()
+    ClientExchange::new(login, &mechanism(name), &[], None).unwrap()
 }
 
 fn initial(login: &Login, name: &str) -> String {
@@ -25,7 +28,7 @@ fn answer(exchange: &mut ClientExchange, challenge: &str) -> String {
 fn the_best_of_what_is_offered_is_chosen() {
     let choose = |login: &Login, offered: &str| {
         let offered: Vec<_> = offered.split_whitespace().map(mechanism).collect();
-        login.choose(&offered).map(|chosen| chosen.as_str().to_owned())
+        login.choose(&offered, None).map(|chosen| chosen.as_str().to_owned())
     };
     let password = Login::password("user", "secret");
     let all = "LOGIN OAUTHBEARER PLAIN CRAM-MD5 XOAUTH2 scram-sha-256 EXTERNAL SCRAM-SHA-256-PLUS";
@@ -43,6 +46,18 @@ fn the_best_of_what_is_offered_is_chosen() {
 }
 
 #[test]
+fn what_can_be_bound_to_the_connection_is_chosen_where_there_is_something_to_bind_to() {
+    let offered = ["SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"].map(mechanism);
+    let password = Login::password("user", "secret");
+    let channel = ChannelBinding::from([7; 32]);
+    let bound = password.choose(&offered, Some(&channel)).unwrap();
+    assert_eq!(bound.as_str(), "SCRAM-SHA-256-PLUS");
+    assert_eq!(password.choose(&offered, None).unwrap().as_str(), "SCRAM-SHA-256");
+    let unbound = ClientExchange::new(&password, &bound, &offered, None);
+    assert!(matches!(unbound, Err(SaslError::Mechanism)));
+}
+
+#[test]
 fn a_login_is_only_used_with_its_own_mechanisms() {
     for (login, name) in [
         (Login::password("user", "secret"), "XOAUTH2"),
@@ -52,7 +67,7 @@ fn a_login_is_only_used_with_its_own_mechanisms() {
         (Login::external(), "PLAIN"),
         (Login::password("user", "secret"), "CRAM-MD5"),
     ] {
-        let refused = ClientExchange::new(&login, &mechanism(name));
+        let refused = ClientExchange::new(&login, &mechanism(name), &[], None);
         assert!(matches!(refused, Err(SaslError::Mechanism)), "{name}");
     }
 }
@@ -144,7 +159,7 @@ fn what_would_be_read_as_something_else_is_not_sent() {
         (Login::token("user", "token\u{1}host=x"), "OAUTHBEARER"),
         (Login::token("user\u{1}host=x", "token"), "OAUTHBEARER"),
     ] {
-        let refused = ClientExchange::new(&login, &mechanism(name));
+        let refused = ClientExchange::new(&login, &mechanism(name), &[], None);
         let refused = refused.and_then(|mut exchange| exchange.initial());
         assert!(matches!(refused, Err(SaslError::Unsendable)), "{name} {refused:?}");
     }
@@ -155,7 +170,7 @@ fn debug_shows_no_secret() {
     for login in [Login::password("user", "hunter2"), Login::token("user", "hunter2")] {
         let mut shown = format!("{login:?}");
         for name in ["PLAIN", "LOGIN", "SCRAM-SHA-256", "OAUTHBEARER", "XOAUTH2"] {
-            if let Ok(mut exchange) = ClientExchange::new(&login, &mechanism(name)) {
+            if let Ok(mut exchange) = ClientExchange::new(&login, &mechanism(name), &[], None) {
                 shown += &format!("{:?} {exchange:?}", exchange.initial());
             }
         }

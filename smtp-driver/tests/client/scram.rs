@@ -1,8 +1,11 @@
 //! SCRAM-SHA-256 with a server that was written here, from the RFC alone, and can lie.
 
-use crate::sasl::begin;
+use crate::sasl::{begin, mechanism};
 use aws_lc_rs::{digest, hmac, pbkdf2};
-use smtp_driver::sasl::{ClientExchange, Login, SaslError};
+use smtp_driver::{
+    sasl::{ClientExchange, Login, SaslError},
+    tls::ChannelBinding,
+};
 use smtp_proto::wire::Base64;
 use std::num::NonZeroU32;
 
@@ -12,6 +15,8 @@ const SALT: &[u8] = b"a salt of sixteen";
 struct Server {
     password: &'static str,
     iterations: u32,
+    /// What the client has to say of the channel.
+    binding: Vec<u8>,
     client_first_bare: String,
     server_first: String,
 }
@@ -40,9 +45,14 @@ fn compute(password: &str, salt: &[u8], iterations: u32, auth_message: &str) -> 
 
 impl Server {
     fn new(password: &'static str, client_first: &str) -> Self {
-        let bare = client_first.strip_prefix("n,,").unwrap();
-        let server_first = String::new();
-        Self { password, iterations: 4096, client_first_bare: bare.into(), server_first }
+        let (header, bare) = client_first.split_at(client_first.find(",,").unwrap() + 2);
+        Self {
+            password,
+            iterations: 4096,
+            binding: header.into(),
+            client_first_bare: bare.into(),
+            server_first: String::new(),
+        }
     }
 
     fn nonce(&self) -> &str {
@@ -58,7 +68,8 @@ impl Server {
     /// The final message; fails if the client does not know the password.
     fn last(&self, client_final: &str) -> String {
         let (without_proof, proof) = client_final.split_once(",p=").unwrap();
-        assert!(without_proof.starts_with("c=biws,r="), "no channel binding: {without_proof}");
+        let bound = format!("c={},r=", base64(&self.binding));
+        assert!(without_proof.starts_with(&bound), "{without_proof}");
         let message = format!("{},{},{without_proof}", self.client_first_bare, self.server_first);
         let (expected, signature) = compute(self.password, SALT, self.iterations, &message);
         assert_eq!(proof, expected);
@@ -74,7 +85,7 @@ fn text(octets: smtp_proto::Secret<Vec<u8>>) -> String {
 fn begun(password: &str, known: &'static str) -> (ClientExchange, Server) {
     let mut exchange = begin(&Login::password("user", password), "SCRAM-SHA-256");
     let first = text(exchange.initial().unwrap().unwrap());
-    assert!(first.starts_with("n,,n=user,r="), "{first}");
+    assert!(first.starts_with("n,,n=user,r="), "no channel binding: {first}");
     (exchange, Server::new(known, &first))
 }
 
@@ -102,6 +113,32 @@ fn client_and_server_prove_themselves_to_each_other() {
     let (mut exchange, server_final) = proved();
     assert_eq!(text(exchange.respond(server_final.as_bytes()).unwrap()), "");
     exchange.finish().unwrap();
+}
+
+#[test]
+fn what_is_said_of_channel_binding_is_what_is_so() {
+    let channel = [7; 32];
+    let (plus, without) = (mechanism("SCRAM-SHA-256-PLUS"), mechanism("SCRAM-SHA-256"));
+    let offered = [plus.clone(), without.clone()];
+    for (name, offered, channel, header, bound_to) in [
+        (&plus, &offered[..], Some(channel), "p=tls-exporter,,", &channel[..]),
+        // It was not offered, or the offer was taken away (RFC 5802 §6).
+        (&without, &offered[1..], Some(channel), "y,,", &[]),
+        // It was, but this one is wanted.
+        (&without, &offered[..], Some(channel), "n,,", &[]),
+        (&without, &offered[..], None, "n,,", &[]),
+    ] {
+        let login = Login::password("user", "pencil");
+        let channel = channel.map(ChannelBinding::from);
+        let mut exchange = ClientExchange::new(&login, name, offered, channel).unwrap();
+        let first = text(exchange.initial().unwrap().unwrap());
+        assert!(first.starts_with(&format!("{header}n=user,r=")), "{first}");
+        let mut server = Server::new("pencil", &first);
+        server.binding.extend_from_slice(bound_to);
+        let client_final = text(exchange.respond(server.first().as_bytes()).unwrap());
+        exchange.respond(server.last(&client_final).as_bytes()).unwrap();
+        exchange.finish().unwrap();
+    }
 }
 
 #[test]

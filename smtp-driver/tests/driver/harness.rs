@@ -245,7 +245,7 @@ pub(crate) fn extensions() -> Extensions {
     Extensions::new().starttls().chunking().auth([
         Mechanism::PLAIN,
         Mechanism::LOGIN,
-        Mechanism::parse("SCRAM-SHA-256").unwrap(),
+        Mechanism::SCRAM_SHA_256,
     ])
 }
 

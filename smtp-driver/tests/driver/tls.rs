@@ -1,7 +1,7 @@
 //! STARTTLS and implicit TLS, with a real handshake in memory.
 
 use crate::harness::{Connection, Plan, plain_service};
-use rustls::pki_types::ServerName;
+use rustls::{SupportedProtocolVersion, crypto::aws_lc_rs, pki_types::ServerName};
 use smtp_driver::{Acceptor, Service, TlsError, middleware::Chop, server_config};
 use smtp_proto::{CloseReason, Timeouts, Timer};
 use std::{
@@ -23,7 +23,23 @@ impl<'c> TlsClient<'c> {
         Self::with(connection, authority.client_config(), name)
     }
 
-    fn with(
+    /// The same in one version of TLS.
+    pub(crate) fn speaking(
+        connection: &'c Connection,
+        authority: &Authority,
+        version: &'static SupportedProtocolVersion,
+    ) -> Self {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(authority.roots())
+            .with_no_client_auth();
+        let name = ServerName::try_from("mx.example.test").unwrap();
+        Self::with(connection, Arc::new(config), name)
+    }
+
+    pub(crate) fn with(
         connection: &'c Connection,
         config: Arc<rustls::ClientConfig>,
         name: ServerName<'static>,

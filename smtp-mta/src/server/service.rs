@@ -48,9 +48,13 @@ fn machine(config: &Config, listener: &Listener) -> Result<Arc<ServerConfig>, Re
         extensions = extensions.starttls();
     }
     if listener.role.is_submission() {
-        // One that does not show the password comes first.
-        let mechanisms = Mechanism::parse("SCRAM-SHA-256").into_iter();
-        extensions = extensions.auth(mechanisms.chain([Mechanism::PLAIN, Mechanism::LOGIN]));
+        // Those that do not show the password come first.
+        extensions = extensions.auth([
+            Mechanism::SCRAM_SHA_256_PLUS,
+            Mechanism::SCRAM_SHA_256,
+            Mechanism::PLAIN,
+            Mechanism::LOGIN,
+        ]);
     }
     let mode = match listener.role {
         Role::Mx => Mode::Smtp,

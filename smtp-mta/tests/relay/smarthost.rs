@@ -93,7 +93,10 @@ fn a_wrong_password_delays_the_mail_and_stands_in_no_dialogue() {
     assert!(reply.starts_with("535 5.7.8 "), "{reply}");
     assert!(dialogue.contains("\n-- TLSv1.3 "), "{dialogue}");
     assert!(dialogue.contains(", verified: relay.example\n"), "{dialogue}");
-    assert!(dialogue.contains("\nC: AUTH SCRAM-SHA-256 ***\nC: ***\nS: 535 5.7.8 "), "{dialogue}");
+    assert!(
+        dialogue.contains("\nC: AUTH SCRAM-SHA-256-PLUS ***\nC: ***\nS: 535 5.7.8 "),
+        "{dialogue}"
+    );
     assert!(!dialogue.contains("horse"), "{dialogue}");
     // The right one is read when it is there.
     relay.password("correct horse");

@@ -123,6 +123,11 @@ impl Extensions {
         self
     }
 
+    /// The mechanisms of [`auth`](Self::auth).
+    pub fn mechanisms(&self) -> &[Mechanism<'static>] {
+        &self.auth
+    }
+
     /// Offers AUTH without TLS too: passwords cross the network in clear (RFC 4954 §9 forbids it
     /// for PLAIN and LOGIN).
     #[must_use]

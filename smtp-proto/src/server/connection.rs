@@ -279,6 +279,12 @@ impl ServerConnection {
         &self.config
     }
 
+    /// What may be offered to this peer: the configured extensions, or those that were
+    /// [advertised](Self::advertise) to it.
+    pub fn extensions(&self) -> &Extensions {
+        self.offer().extensions
+    }
+
     /// Whether the question still waits for its answer.
     pub fn is_waiting<O: op::Op>(&self, pending: &Pending<O>) -> bool {
         self.replies.is_open(pending.ticket)

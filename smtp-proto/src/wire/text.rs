@@ -54,6 +54,10 @@ impl Mechanism<'static> {
     pub const PLAIN: Self = Self(Cow::Borrowed("PLAIN"));
     /// LOGIN (a draft that never became an RFC, and that everybody speaks).
     pub const LOGIN: Self = Self(Cow::Borrowed("LOGIN"));
+    /// SCRAM-SHA-256 (RFC 7677).
+    pub const SCRAM_SHA_256: Self = Self(Cow::Borrowed("SCRAM-SHA-256"));
+    /// The same, bound to the TLS connection (RFC 5802 §6).
+    pub const SCRAM_SHA_256_PLUS: Self = Self(Cow::Borrowed("SCRAM-SHA-256-PLUS"));
 }
 
 impl<'b> Mechanism<'b> {
