@@ -105,15 +105,19 @@ questions!(
 pub struct Words {
     /// For [`Answer::InWords`].
     pub yes: Accepted<'static>,
-    /// For [`Answer::No`] and [`Answer::Disconnect`].
+    /// For [`Answer::No`] to a question that takes no words with a yes.
     pub no: Refused<'static>,
+    /// For [`Answer::No`] to one that does.
+    pub nobody: Refused<'static>,
+    /// For [`Answer::Disconnect`].
+    pub bye: Refused<'static>,
 }
 
 impl Default for Words {
     fn default() -> Self {
         let code = EnhancedCode::new(Class::Success, 0, 0).expect("2.0.0 is a status code");
         let yes = Accepted::new(250, code, "Very well,\nas you wish").expect("printable text");
-        Self { yes, no: Refused::TRY_LATER }
+        Self { yes, no: Refused::TRY_LATER, nobody: Refused::NO_SUCH_USER, bye: Refused::DENIED }
     }
 }
 
@@ -168,7 +172,7 @@ impl Question {
                 match answer {
                     Answer::Yes | Answer::InWords => connection.accept($pending),
                     Answer::No => connection.refuse($pending, &words.no),
-                    Answer::Disconnect => connection.disconnect($pending, &words.no),
+                    Answer::Disconnect => connection.disconnect($pending, &words.bye),
                 }
             };
         }
@@ -176,6 +180,7 @@ impl Question {
             ($pending:expr) => {
                 match answer {
                     Answer::InWords => connection.accept_with($pending, &words.yes),
+                    Answer::No => connection.refuse($pending, &words.nobody),
                     _ => plain!($pending),
                 }
             };

@@ -256,10 +256,9 @@ impl Session {
         let tag = format!("q{number}");
         let outcome = outcome(&question, answer, &tag);
         let code = |class| EnhancedCode::new(class, 0, 0).expect("x.0.0 is a status code");
-        let words = Words {
-            yes: Accepted::new(250, code(Class::Success), tag.clone()).expect("printable"),
-            no: Refused::new(450, code(Class::Transient), tag).expect("printable"),
-        };
+        let yes = Accepted::new(250, code(Class::Success), tag.clone()).expect("printable");
+        let no = Refused::new(450, code(Class::Transient), tag).expect("printable");
+        let words = Words { yes, nobody: no.clone(), bye: no.clone(), no };
         let result = question.answer_in(&mut self.connection, answer, &words);
         assert_eq!(result.is_ok(), open, "`is_waiting` tells what an answer will do");
         if open {
