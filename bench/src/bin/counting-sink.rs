@@ -55,9 +55,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0".parse()?)?;
     println!("listening on {}", listener.local_addr()?);
     let sink = Arc::clone(&expected);
-    let server = Server::new(Tokio::new(), Service::new(config)?, move |_: &Peer| {
-        Sink(Arc::clone(&sink))
-    });
+    let server =
+        Server::new(Tokio::new(), Service::new(config)?, move |_: &Peer| Sink(Arc::clone(&sink)));
     // A load generator is one address.
     let server = server.limiter(Limiter::new(10_000, 10_000));
     tokio::select! {

@@ -4,8 +4,7 @@
 
 use futures_util::future::join_all;
 use lettre::{
-    Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor,
-    address::Envelope,
+    Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor, address::Envelope,
     transport::smtp::PoolConfig,
 };
 use std::{env, error::Error, net::SocketAddr, sync::Arc, time::Instant};
@@ -20,10 +19,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (messages, octets): (usize, usize) = (messages.parse()?, octets.parse()?);
     let connections: u32 = connections.parse()?;
 
-    let transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(server.ip().to_string())
-        .port(server.port())
-        .pool_config(PoolConfig::new().max_size(connections))
-        .build();
+    let transport =
+        AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(server.ip().to_string())
+            .port(server.port())
+            .pool_config(PoolConfig::new().max_size(connections))
+            .build();
     let from: Address = "load@client.example".parse()?;
     let to: Address = "sink@mx.example".parse()?;
     let envelope = Envelope::new(Some(from), vec![to])?;

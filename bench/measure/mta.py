@@ -1,9 +1,4 @@
-#!/usr/bin/env python3
 """smtp-mta beside Debian's Postfix, in one run, in turn: accept and relay, 4 KiB, 20 connections kept.
-
-    cargo build --release -p smtp-mta -p smtp-client --examples --bins --features smtp-client/tokio
-    (cd bench && cargo build --release)
-    sudo bench/mta.py [--rounds N] [--messages N]
 
 The load is `tokio-load`, the sink `counting-sink`: both cost less than smtp-source and smtp-sink, and their
 CPU is shown beside the server's. Each server runs in a PID namespace of its own, by which all its processes are
@@ -14,7 +9,6 @@ a server a little.
     accept     the same load, and a next server that nobody runs: all waits in the queue
 """
 
-import argparse
 import os
 import pathlib
 import pwd
@@ -27,10 +21,13 @@ import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
-BENCH_TARGET = pathlib.Path(os.environ.get("BENCH_TARGET_DIR", ROOT / "bench" / "target")) / "release"
+from . import paths
+from .server import free_port
+from .sheet import Goal, Sheet
+
+MESSAGES = 5_000
 PATIENCE = 300
+LEAST_OF_POSTFIX = 700  # messages a second end to end; with less something is wrong with the run
 SIZE = 4096
 CONNECTIONS = 20
 
@@ -69,14 +66,7 @@ smarthost = {{ host = "127.0.0.1", port = {sink}, tls = "off" }}
 """
 
 
-def free_port():
-    """A port that nobody listens on."""
-    with socket.socket() as it:
-        it.bind(("127.0.0.1", 0))
-        return it.getsockname()[1]
-
-
-class Server:
+class MailServer:
     """A mail server that passes all mail on to one port."""
 
     def __init__(self, sink, flushes=False):
@@ -135,7 +125,7 @@ class Server:
         return ticks / os.sysconf("SC_CLK_TCK")
 
 
-class Ours(Server):
+class Ours(MailServer):
     """smtp-mta."""
 
     name = "smtp-mta"
@@ -145,10 +135,10 @@ class Ours(Server):
         text = OURS.format(path=self.path, port=self.port, sink=self.sink, level=self.level)
         config = self.path / "mta.toml"
         config.write_text(text)
-        return [TARGET / "smtp-mta", "--config", config]
+        return [paths.TARGET / "release" / "smtp-mta", "--config", config]
 
 
-class Postfix(Server):
+class Postfix(MailServer):
     """Postfix."""
 
     name = "Postfix"
@@ -180,7 +170,7 @@ class Postfix(Server):
 def load(port, messages):
     """Sends them. Gives the CPU seconds of the load."""
     command = [
-        TARGET / "examples" / "tokio-load", "--server", f"127.0.0.1:{port}", "--messages", messages,
+        paths.EXAMPLES / "tokio-load", "--server", f"127.0.0.1:{port}", "--messages", messages,
         "--size", SIZE, "--connections", CONNECTIONS, "--kept", 500,
     ]  # fmt: skip
     before = os.times()
@@ -193,7 +183,7 @@ def load(port, messages):
 
 def relay(kind, messages, flushes=False):
     """Seconds, CPU seconds of the server, the load and the sink, flushes."""
-    sink = subprocess.Popen([BENCH_TARGET / "counting-sink", str(messages)], stdout=subprocess.PIPE, text=True)
+    sink = subprocess.Popen([paths.BINARIES / "counting-sink", str(messages)], stdout=subprocess.PIPE, text=True)
     server = kind(sink.stdout.readline().split(":")[-1].strip(), flushes)
     began = time.monotonic()
     of_load = load(server.port, messages)
@@ -216,34 +206,37 @@ def accept(kind, messages, flushes=False):
     return seconds, cpu, of_load, 0.0, counted
 
 
-def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    arguments.add_argument("--rounds", type=int, default=3)
-    arguments.add_argument("--messages", type=int, default=5_000)
-    given = arguments.parse_args()
+def measure(rounds):
+    """The sheets and the goals of one run."""
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     for program in ("unshare", "strace", "postfix"):
         if not shutil.which(program):
             sys.exit(f"missing: {program}")
     if os.geteuid():
-        sys.exit("Postfix is started by root only")
-    print(f"{given.messages} messages of {SIZE >> 10} KiB over {CONNECTIONS} connections, kept; median of {given.rounds}\n")
-    print("| | server | messages/s | CPU µs a message | load and sink µs | flushes a message |\n|---|---|---|---|---|---|")
-    for way in (relay, accept):
-        found = {}
-        for _ in range(given.rounds):
-            for kind in (Ours, Postfix):
-                found.setdefault(kind, []).append(way(kind, given.messages))
+        sys.exit("the stage mta needs root, by whom Postfix is started")
+    sheet = Sheet(
+        "smtp-mta beside Postfix",
+        f"{MESSAGES:,} messages of {SIZE >> 10} KiB over {CONNECTIONS} connections, kept; median of {rounds} rounds.",
+        ["messages/s", "CPU µs a message", "of the load", "of the sink", "flushes a message"],
+    )
+    goals = []
+    for way in (accept, relay):
+        found = {Ours: [], Postfix: []}
+        for _ in range(rounds):
+            for kind, times in found.items():
+                times.append(way(kind, MESSAGES))
         for kind, times in found.items():
-            seconds, cpu, of_load, of_sink = (statistics.median(column) for column in list(zip(*times))[:4])
-            few = given.messages // 5
+            seconds, *cpu = (statistics.median(column) for column in list(zip(*times))[:4])
+            few = MESSAGES // 5
             flushes = way(kind, few, flushes=True)[4] / few
-            each = 1e6 / given.messages
-            print(
-                f"| {way.__name__} | {kind.name} | {given.messages / seconds:.0f} | {cpu * each:.0f} "
-                f"| {of_load * each:.0f} + {of_sink * each:.0f} | {flushes:.2f} |"
-            )
-
-
-if __name__ == "__main__":
-    main()
+            microseconds = [each * 1e6 / MESSAGES for each in cpu]
+            sheet.rows[f"{kind.name}, {way.__name__}"] = [MESSAGES / seconds, *microseconds, flushes]
+        ours, theirs = (sheet.rows[f"{kind.name}, {way.__name__}"] for kind in found)
+        goals += [
+            Goal(f"smtp-mta, {way.__name__}: CPU, as a ratio to Postfix's", 0.1, ours[1] / theirs[1]),
+            Goal(f"smtp-mta, {way.__name__}: rate, as a ratio to Postfix's", 5.0, ours[0] / theirs[0], least=True),
+        ]
+        if way is relay and theirs[0] < LEAST_OF_POSTFIX:
+            sys.exit(f"VOID: Postfix relays {theirs[0]:.0f} messages a second, and {LEAST_OF_POSTFIX} are expected")
+    goals.append(Goal("smtp-mta, accept: flushes a message", 0.2, sheet.rows[f"{Ours.name}, accept"][4]))
+    return [sheet], goals

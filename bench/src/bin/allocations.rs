@@ -1,0 +1,24 @@
+//! Prints how often each case allocates, once it has run before, and fails if one does that must
+//! not: the server's machine at work, and what passes a message on.
+
+use allocation_counter::measure;
+use smtp_bench::cases;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut ok = true;
+    for case in cases::all() {
+        let mut work = (case.prepare)();
+        // The first runs make the buffers as large as they get.
+        work();
+        work();
+        let allocations = measure(&mut work).count_total;
+        println!("{}\t{}\t{allocations}", case.task, case.subject);
+        // A client keeps the names of the mechanisms that a server offers.
+        if case.subject == "smtp-proto" && case.task != "EHLO answer" && allocations > 0 {
+            eprintln!("{}: {allocations} allocations, and there must be none", case.task);
+            ok = false;
+        }
+    }
+    if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
