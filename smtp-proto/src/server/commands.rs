@@ -127,7 +127,10 @@ impl ServerConnection {
             Verb::Other(_) => Err(Fault::new(UNKNOWN, Violation::UnknownCommand)),
         };
         match outcome {
-            Ok(event) => event,
+            Ok(event) => {
+                self.group_failed &= !ends_group;
+                event
+            }
             Err(Fault { reply, violation: Violation::TooManyRecipients }) => {
                 // Asking for too much is no offence: RFC 5321 §4.5.3.1.10 wants the client to go on.
                 self.say(&reply);

@@ -172,7 +172,7 @@ impl ServerConnection {
             }
             Kind::Data => self.past_data |= !input.is_empty(),
             Kind::Rcpt if self.may_look_ahead(input) => {
-                // Whatever the line is, it begins with RCPT or is the rest of one too long.
+                // The line is a RCPT, or none at all: it ends no group of commands.
                 return match self.next_line(input) {
                     Line::Partial => Some(Step::Need(Need::Decision)),
                     line => self.take_line(line, input),
@@ -194,7 +194,7 @@ impl ServerConnection {
             && (self.session.recipients as usize).saturating_add(open) < limits.recipients as usize
             && self.replies.room_for_rcpt(limits.send_buffer)
             && !self.lines.is_skipping()
-            && input.get(..4).is_some_and(|verb| verb.eq_ignore_ascii_case(b"RCPT"))
+            && input.get(..5).is_some_and(|verb| verb.eq_ignore_ascii_case(b"RCPT "))
     }
 
     /// Between commands: the next line, or the reason to wait.

@@ -104,6 +104,35 @@ fn replies_leave_in_command_order_whatever_the_order_of_answers() {
 }
 
 #[test]
+fn a_refusal_that_comes_late_excuses_what_one_in_time_would() {
+    for in_flight in [1, 8] {
+        let config = config(|limits| limits.decisions_in_flight = in_flight);
+        let mut desk = Desk::after(config, "MAIL FROM:<>\r\n");
+        // An unknown command ends the group of the refused RCPT, though its verb begins as one.
+        desk.says("RCPT TO:<x@d.example>\r\nRCPTX\r\nBDAT 0 LAST\r\n");
+        let refused = desk.asked("rcpt");
+        let seen = desk.poll();
+        assert!(matches!(seen, Seen::Need(Need::Decision)), "{seen:?}");
+        assert!(desk.answer(refused, Answer::No));
+        assert!(matches!(desk.run(), Seen::Need(Need::Input)));
+        assert_eq!(desk.codes(), [550, 500, 503]);
+        assert_eq!(desk.machine.session().violations, 2, "with {in_flight} in flight");
+    }
+}
+
+#[test]
+fn a_refusal_excuses_nothing_behind_the_message() {
+    let mut desk = Desk::after(config(|_| {}), "MAIL FROM:<>\r\nRCPT TO:<a@d.example>\r\n");
+    desk.says("RCPT TO:<x@d.example>\r\n");
+    let refused = desk.asked("rcpt");
+    assert!(desk.answer(refused, Answer::No));
+    desk.says("DATA\r\n.\r\nRCPT TO:<a@d.example>\r\n");
+    assert!(matches!(desk.run(), Seen::Need(Need::Input)));
+    assert_eq!(desk.codes(), [550, 354, 250, 503]);
+    assert_eq!(desk.machine.session().violations, 1);
+}
+
+#[test]
 fn the_recipient_limit_counts_undecided_recipients_and_waits() {
     let mut desk = Desk::after(
         config(|limits| {
