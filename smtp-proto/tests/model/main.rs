@@ -5,6 +5,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is how a test fails")]
 
+mod client;
+mod client_model;
+mod client_script;
 mod server;
 mod server_model;
 mod server_script;

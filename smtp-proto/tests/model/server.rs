@@ -324,6 +324,13 @@ impl Pair {
         Ok(())
     }
 
+    fn pass(&mut self, seconds: u64) {
+        self.dialogue.push(format!("   {seconds} s pass"));
+        self.model.pass(seconds);
+        self.server.now += seconds;
+        self.server.machine.handle_timeout(Instant::from_secs(self.server.now));
+    }
+
     fn happens(&mut self, action: &Action) -> TestCaseResult {
         match action {
             Action::Say(text, cuts) => return self.says(text, cuts),
@@ -342,11 +349,11 @@ impl Pair {
                 let question = self.server.questions[number - 1].take().unwrap();
                 prop_assert!(answer(&mut self.server.machine, question, *it).is_ok());
             }
-            Action::Pass(seconds) => {
-                self.dialogue.push(format!("   {seconds} s pass"));
-                self.model.pass(*seconds);
-                self.server.now += seconds;
-                self.server.machine.handle_timeout(Instant::from_secs(self.server.now));
+            Action::Pass(seconds) => self.pass(*seconds),
+            Action::PassToDeadline(reaches) => {
+                let now = self.server.now;
+                let seconds = self.model.deadline().map_or(0, |at| at.saturating_sub(now));
+                self.pass(seconds.saturating_sub(u64::from(!reaches)));
             }
             Action::Discard => {
                 self.dialogue.push("   discard".into());

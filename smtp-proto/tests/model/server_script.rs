@@ -17,8 +17,9 @@ pub(crate) enum Action {
     GoOn(Index, Vec<Index>),
     /// The embedder decides one of the open questions.
     Decide(Index, Answer),
-    /// So many seconds pass.
+    /// So many seconds pass; or as many as there are to the next deadline, or one less.
     Pass(u64),
+    PassToDeadline(bool),
     /// The embedder wants no more of the message.
     Discard,
     /// The server is to stop.
@@ -221,6 +222,7 @@ fn action() -> impl Strategy<Value = Action> {
         10 => (any::<Index>(), select(&ANSWERS[..])).prop_map(|(which, it)| Action::Decide(which, it)),
         4 => (any::<Index>(),).prop_map(|(which,)| Action::Decide(which, Answer::Yes)),
         4 => select(vec![1u64, 30, 59, 60, 119, 120, 180, 299, 300, 480]).prop_map(Action::Pass),
+        3 => prop::bool::weighted(0.7).prop_map(Action::PassToDeadline),
         2 => Just(Action::Discard),
         1 => Just(Action::ShutDown),
         1 => Just(Action::Finish),

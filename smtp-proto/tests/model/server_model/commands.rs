@@ -100,7 +100,10 @@ impl Model {
             // §4.2.4
             _ => wrong("500 5.5.1"),
         };
-        let Err((reply, what)) = outcome else { return };
+        let Err((reply, what)) = outcome else {
+            self.group_failed &= verb != "DATA";
+            return;
+        };
         match what {
             Wrong::Limit => return self.say(reply),
             Wrong::Order if self.group_failed => self.say(reply),

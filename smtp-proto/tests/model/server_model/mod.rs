@@ -357,7 +357,7 @@ impl Model {
             && self.closing.is_none()
             && !self.shutdown
             && self.recipients + open < self.setup.recipients
-            && self.input.iter().take(4).map(u8::to_ascii_uppercase).eq(*b"RCPT")
+            && self.input.iter().take(5).map(u8::to_ascii_uppercase).eq(*b"RCPT ")
     }
 
     fn wait_for(&mut self, timer: &'static str, seconds: u64) {
