@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// Fewer inputs than this and a corpus was lost.
-const LEAST: usize = 50;
+const LEAST: usize = 200;
 
 fn replay(target: &str, property: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus").join(target);
