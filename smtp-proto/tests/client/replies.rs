@@ -27,6 +27,7 @@ fn a_reply_that_nobody_asked_for_is_told_and_ends_the_connection() {
     let mut desk = Desk::ready(&[]);
     desk.mail();
     assert_eq!(desk.hears("250 early\r\n"), ["unsolicited 250", "closed Unintelligible"]);
+    assert_eq!(desk.sends(), "", "nobody would read the answer");
 }
 
 #[test]

@@ -198,6 +198,7 @@ fn a_bare_lf_before_a_dot_makes_no_line_start_in_any_mode() {
 #[test]
 fn lmtp_asks_about_each_recipient_and_replies_in_their_order() {
     let config = config_of(Mode::Lmtp, extensions(), BareLineEnding::Refuse, |_| {});
+    assert_eq!(config.mode(), Mode::Lmtp);
     let mut desk = Desk::new(config);
     desk.says("LHLO a.example\r\n");
     desk.says(ENVELOPE);

@@ -65,6 +65,18 @@ fn a_partial_write_does_not_renew_the_flush_timer() {
 }
 
 #[test]
+fn a_peer_that_has_read_everything_has_a_new_period_for_what_follows() {
+    let mut desk = Desk::after(config(|_| {}), "");
+    desk.says("NOOP\r\n".repeat(5_000));
+    assert!(matches!(desk.poll(), Seen::Need(Need::Flush)));
+    let deadline = desk.machine.poll_timeout().expect("it waits for the peer");
+    desk.pass(MINUTE);
+    desk.output();
+    assert!(matches!(desk.poll(), Seen::Need(Need::Flush)));
+    assert_eq!(desk.machine.poll_timeout(), Some(deadline + MINUTE));
+}
+
+#[test]
 fn whole_commands_run_after_the_end_of_input_and_half_a_line_is_dropped() {
     let mut desk = Desk::after(config(|_| {}), "");
     desk.says("NOOP\r\nMAIL FROM:<>\r\nQUI");

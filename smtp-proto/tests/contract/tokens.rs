@@ -66,6 +66,19 @@ fn a_disconnect_makes_later_questions_stale_and_leaves_earlier_ones() {
 }
 
 #[test]
+fn of_the_answers_in_hand_only_those_before_a_disconnect_leave() {
+    let mut desk = Desk::after(config(|limits| limits.decisions_in_flight = 8), "MAIL FROM:<>\r\n");
+    desk.says("RCPT TO:<a@d.example>\r\n".repeat(4));
+    let [first, second, third, fourth] = [(); 4].map(|()| desk.asked("rcpt"));
+    assert!(desk.answer(second, Answer::No));
+    assert!(desk.answer(fourth, Answer::No));
+    assert!(desk.answer(third, Answer::Disconnect));
+    assert!(desk.answer(first, Answer::Yes));
+    assert!(matches!(desk.run(), Seen::Closed(CloseReason::Refused)));
+    assert_eq!(desk.codes(), [250, 550, 554]);
+}
+
+#[test]
 fn once_closed_every_token_is_stale_and_every_call_is_harmless() {
     let mut desk = Desk::after(config(|_| {}), "");
     desk.says("MAIL FROM:<>\r\n");
