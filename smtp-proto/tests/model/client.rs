@@ -12,7 +12,7 @@ use smtp_proto::{
     wire::{ForwardPath, HelloName, Mail, Mechanism, Rcpt, ReversePath},
 };
 
-/// The machine, and a line that takes at once what it writes.
+/// The machine, and a line that takes what it writes, unless it is blocked.
 struct Client {
     machine: ClientConnection,
     now: u64,
@@ -21,6 +21,7 @@ struct Client {
     /// Commands in the order in which they were given; a lone dot has no place among them.
     given: Vec<CommandId>,
     told: Vec<String>,
+    blocked: bool,
     closed: bool,
 }
 
@@ -47,13 +48,14 @@ impl Client {
             sent: vec![],
             given: vec![],
             told: vec![],
+            blocked: false,
             closed: false,
         }
     }
 
     /// Writes what there is, with these octets of a message.
     fn write(&mut self, message: &[u8]) {
-        while let Some(octets) = self.machine.poll_transmit() {
+        while let Some(octets) = self.machine.poll_transmit().filter(|_| !self.blocked) {
             self.sent.extend_from_slice(octets);
             let n = octets.len();
             self.machine.handle_transmitted(n);
@@ -126,7 +128,7 @@ impl Client {
                 }
                 Step::Need(need) => {
                     assert_ne!(need, Need::Flush);
-                    if self.machine.poll_transmit().is_none() {
+                    if self.blocked || self.machine.poll_transmit().is_none() {
                         break;
                     }
                 }
@@ -206,6 +208,11 @@ impl Pair {
     }
 
     fn gives(&mut self, command: Command) -> TestCaseResult {
+        // The octets of a message are the embedder's to write; it does not while it cannot.
+        let message = matches!(command, Command::Body(_) | Command::EndBody | Command::Bdat(..));
+        if message && self.client.blocked {
+            return Ok(());
+        }
         let (want, got) = (self.model.give(command), self.client.give(command));
         let shown = got.as_ref().map_err(|misuse| format!("{misuse:?}"));
         self.dialogue.push(format!("   {command:?}: {shown:?}"));
@@ -264,6 +271,12 @@ impl Pair {
                 let now = self.client.now;
                 let seconds = self.model.deadline().map_or(0, |at| at.saturating_sub(now));
                 self.pass(seconds.saturating_sub(u64::from(!reaches)));
+            }
+            Action::Block(blocked) => {
+                self.dialogue.push(format!("   blocked: {blocked}"));
+                self.client.blocked = *blocked;
+                self.client.write(b"");
+                self.model.block(*blocked);
             }
             Action::Finish => {
                 self.dialogue.push("S: (end)".into());

@@ -20,6 +20,8 @@ pub(crate) enum Action {
     /// So many seconds pass; or as many as there are to the next deadline, or one less.
     Pass(u64),
     PassToDeadline(bool),
+    /// The server takes no octets of commands for a while, or does so again.
+    Block(bool),
     /// The server has closed its side.
     Finish,
 }
@@ -146,6 +148,7 @@ fn action() -> impl Strategy<Value = Action> {
         2 => (vec(reply(), 1..3), cuts).prop_map(|(text, cuts)| Action::Say(text.concat(), cuts)),
         2 => select(vec![1u64, 30, 59, 60, 119, 120, 299, 300, 600]).prop_map(Action::Pass),
         1 => prop::bool::weighted(0.5).prop_map(Action::PassToDeadline),
+        3 => prop::bool::weighted(0.4).prop_map(Action::Block),
         1 => Just(Action::Finish),
     ]
 }

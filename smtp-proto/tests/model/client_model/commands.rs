@@ -44,7 +44,9 @@ impl Model {
                 only(self.challenged)?;
                 self.challenged = false;
                 self.cancelled = command == Command::Cancel;
-                self.sent += if self.cancelled { "*\r\n" } else { "eA==\r\n" };
+                let first = &mut self.queue[0];
+                first.line = if self.cancelled { "*\r\n" } else { "eA==\r\n" }.into();
+                first.has_left = false;
                 return Ok(());
             }
             // §3.3: the replies of a transaction come before the next begins, but for the last.
@@ -126,7 +128,7 @@ impl Model {
 
     pub(super) fn queue_line(&mut self, kind: Kind, line: String) {
         self.given += 1;
-        self.queue.push(Given { number: self.given, kind, line, has_left: false });
+        self.queue.push(Given { number: self.given, kind, line, released: false, has_left: false });
     }
 
     /// §2.3.8: no bare CR or LF leaves; what stands before it has left. A CR at the end may be the first

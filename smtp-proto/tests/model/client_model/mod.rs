@@ -55,6 +55,8 @@ struct Given {
     number: usize,
     kind: Kind,
     line: String,
+    /// It may leave; it has.
+    released: bool,
     has_left: bool,
 }
 
@@ -105,6 +107,8 @@ pub(crate) struct Model {
     now: u64,
     input: String,
     eof: bool,
+    /// The server takes no octets.
+    blocked: bool,
     /// Where the replies so far have led.
     settled: Place,
     queue: Vec<Given>,
@@ -139,6 +143,7 @@ impl Model {
             now: 1,
             input: String::new(),
             eof: false,
+            blocked: false,
             settled: Place::Start,
             queue: vec![],
             given: 0,
@@ -168,6 +173,15 @@ impl Model {
         self.advance();
     }
 
+    /// The server takes no octets for a while, or does so again.
+    pub(crate) fn block(&mut self, blocked: bool) {
+        self.blocked = blocked;
+        if !blocked {
+            self.send();
+        }
+        self.advance();
+    }
+
     pub(crate) fn finish(&mut self) {
         self.eof = true;
         self.advance();
@@ -178,7 +192,11 @@ impl Model {
         self.now += seconds;
         self.linger = self.linger.filter(|&at| at > self.now);
         if let Some((what, _)) = self.wait.take_if(|(_, at)| *at <= self.now) {
-            let timer = if what == "handshake" { "Handshake" } else { "Reply" };
+            let timer = match what.split(' ').next() {
+                Some("handshake") => "Handshake",
+                Some("octets") => "Flush",
+                _ => "Reply",
+            };
             self.close(&format!("Timeout({timer})"));
         }
         self.advance();
@@ -292,7 +310,7 @@ impl Model {
             Kind::Data => !self.transaction || self.accepted == 0,
             _ => false,
         };
-        moot && !first.has_left
+        moot && !first.released
     }
 
     /// RFC 5321 §4.3.1: one command at a time. RFC 2920 §3.1: or a group, up to one that ends it.
@@ -306,7 +324,8 @@ impl Model {
                 before.is_empty()
             };
             let given = &mut self.queue[place];
-            if free && !given.has_left {
+            given.released |= free;
+            if given.released && !given.has_left && !self.blocked {
                 given.has_left = true;
                 self.sent += &given.line;
             }
@@ -345,6 +364,10 @@ impl Model {
             (Place::Closed, _) => return,
             (Place::Start, _) => ("greeting".to_owned(), 300),
             (Place::Handshake, _) => ("handshake".to_owned(), 60),
+            // §4.5.3.2.5: each write has its time.
+            _ if self.queue.iter().any(|it| it.released && !it.has_left) => {
+                (format!("octets {}", self.sent.len()), 180)
+            }
             (_, Some(first)) if !self.challenged => {
                 let seconds = match first.kind {
                     Kind::Data => 120,

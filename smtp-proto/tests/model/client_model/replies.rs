@@ -142,7 +142,13 @@ impl Model {
             self.transaction = false;
             self.told.push(format!("skipped {number}"));
             let line = ".\r\n".into();
-            self.queue.push(Given { number: 0, kind: Kind::LoneDot, line, has_left: false });
+            self.queue.push(Given {
+                number: 0,
+                kind: Kind::LoneDot,
+                line,
+                released: false,
+                has_left: false,
+            });
         }
     }
 
