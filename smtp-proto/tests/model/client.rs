@@ -198,12 +198,12 @@ impl Pair {
             self.dialogue.push(format!("C: {}", sent[self.sent..].escape_debug()));
         }
         (self.sent, self.told) = (sent.len(), client.told.len());
-        let so_far = self.dialogue.join("\n");
+        let so_far = || self.dialogue.join("\n");
         let deadline = client.machine.poll_timeout().map(|at| at.as_micros() / 1_000_000);
-        prop_assert_eq!(&client.told, &model.told, "events; {}", so_far);
-        prop_assert_eq!(&sent, &model.sent, "octets sent; {}", so_far);
-        prop_assert_eq!(client.facts(), model.facts(), "the session; {}", so_far);
-        prop_assert_eq!(deadline, model.deadline(), "the deadline; {}", so_far);
+        prop_assert_eq!(&client.told, &model.told, "events; {}", so_far());
+        prop_assert_eq!(&sent, &model.sent, "octets sent; {}", so_far());
+        prop_assert_eq!(client.facts(), model.facts(), "the session; {}", so_far());
+        prop_assert_eq!(deadline, model.deadline(), "the deadline; {}", so_far());
         Ok(())
     }
 
@@ -290,7 +290,7 @@ impl Pair {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn a_client_does_what_its_model_does_whatever_happens((setup, actions) in script()) {

@@ -296,14 +296,14 @@ impl Pair {
             self.dialogue.push(format!("S: {reply}"));
         }
         (self.replies, self.told) = (replies.len(), server.told.len());
-        let so_far = self.dialogue.join("\n");
+        let so_far = || self.dialogue.join("\n");
         let deadline = server.machine.poll_timeout().map(|at| at.as_micros() / 1_000_000);
-        prop_assert_eq!(&replies, &model.replies, "replies; {}", so_far);
-        prop_assert_eq!(&server.told, &model.told, "questions and facts; {}", so_far);
-        prop_assert_eq!(server.open(), model.open(), "open questions; {}", so_far);
-        prop_assert_eq!(server.facts(), model.facts(), "the session; {}", so_far);
-        prop_assert_eq!(deadline, model.deadline(), "the deadline; {}", so_far);
-        prop_assert!(server.body == model.body, "the body; {}", so_far);
+        prop_assert_eq!(&replies, &model.replies, "replies; {}", so_far());
+        prop_assert_eq!(&server.told, &model.told, "questions and facts; {}", so_far());
+        prop_assert_eq!(server.open(), model.open(), "open questions; {}", so_far());
+        prop_assert_eq!(server.facts(), model.facts(), "the session; {}", so_far());
+        prop_assert_eq!(deadline, model.deadline(), "the deadline; {}", so_far());
+        prop_assert!(server.body == model.body, "the body; {}", so_far());
         Ok(())
     }
 
@@ -384,7 +384,7 @@ fn shown(text: &str) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: 2_500, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn a_server_does_what_its_model_does_whatever_happens((setup, actions) in script()) {
