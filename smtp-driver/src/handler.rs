@@ -1,6 +1,8 @@
 //! The callback view of the machine: one async function for each question.
 
 use crate::sasl::Identity;
+use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
+use rustls::pki_types::CertificateDer;
 use smtp_proto::{
     CloseReason, Violation,
     ext::{Extensions, Fact, QueueName, Xclient},
@@ -8,6 +10,7 @@ use smtp_proto::{
     wire::{Accepted, Hello, HelloName, Mail, Rcpt, Refused, Text, Verb},
 };
 use std::{
+    fmt,
     future::Future,
     io,
     net::{IpAddr, SocketAddr},
@@ -87,8 +90,36 @@ pub struct TlsInfo {
     pub cipher: String,
     /// The name the client asked for.
     pub server_name: Option<String>,
-    /// The client presented a certificate that the configuration accepts.
-    pub client_certificate: bool,
+    /// The client's own certificate, if it was asked for one and has shown one that the
+    /// configuration accepts, and that it has the key of.
+    pub client_certificate: Option<ClientCertificate>,
+}
+
+/// The certificate of a client, which was verified.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClientCertificate(pub(crate) CertificateDer<'static>);
+
+impl ClientCertificate {
+    /// The certificate, DER.
+    #[must_use]
+    pub fn der(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Its SHA-256 fingerprint, which `openssl x509 -noout -fingerprint -sha256` shows.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; SHA256_OUTPUT_LEN] {
+        let mut fingerprint = [0; SHA256_OUTPUT_LEN];
+        fingerprint.copy_from_slice(digest(&SHA256, &self.0).as_ref());
+        fingerprint
+    }
+}
+
+/// Without its names, which may be a person's.
+impl fmt::Debug for ClientCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientCertificate").finish_non_exhaustive()
+    }
 }
 
 /// The envelope of the open transaction: what MAIL and the accepted RCPTs said.

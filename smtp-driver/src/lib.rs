@@ -53,7 +53,9 @@ mod stream;
 mod talk;
 pub mod tls;
 
-pub use handler::{Envelope, Handler, NewHandler, Peer, Recipient, TlsInfo, Verdict};
+pub use handler::{
+    ClientCertificate, Envelope, Handler, NewHandler, Peer, Recipient, TlsInfo, Verdict,
+};
 pub use limiter::{Full, Limiter, Permit};
 pub use recv_buffer::Pool;
 pub use runtime::{Runtime, Timer};

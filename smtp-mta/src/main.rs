@@ -113,7 +113,7 @@ fn configure(arguments: &Arguments) -> Result<Config, Refusal> {
 
 fn check(arguments: &Arguments) -> Result<(), Refusal> {
     let config = configure(arguments)?;
-    tls::check(&config.tls)?;
+    tls::check(&config)?;
     tls::client(config.ca_file.as_deref()).map_err(|error| Refusal(error.to_string()))?;
     let file = arguments
         .config

@@ -1,10 +1,15 @@
-//! The certificate, from files or made here.
+//! The certificates, from files or made here.
 
-use crate::{config::Certificate, policy::DomainName};
-use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
-use rustls::{ServerConfig, crypto::aws_lc_rs};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use smtp_driver::tls::{ClientTls, TlsError};
+use crate::{
+    config::{Certificate, ClientCertificate, Clients, Config, KeyPair, Listener, TlsStart},
+    policy::DomainName,
+};
+use rcgen::{CertificateParams, DistinguishedName, DnType};
+use rustls::ServerConfig;
+use smtp_driver::{
+    Acceptor,
+    tls::{ClientTls, ServerTls, TlsError},
+};
 use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
@@ -15,36 +20,125 @@ use std::{
     time::SystemTime,
 };
 
-/// The two files of a certificate, and what they were when they were read.
+/// The files of a listener's TLS, and what becomes of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
+struct Files {
+    /// The first one for names that no other is for.
+    certificates: Vec<KeyPair>,
+    clients: Option<Clients>,
+    tickets: bool,
+}
+
+/// The TLS of a listener, what its files were when they were read, and where it is replaced.
+#[derive(Debug)]
 pub struct Watch {
-    certificate: PathBuf,
-    key: PathBuf,
-    seen: [Option<Stamp>; 2],
+    files: Files,
+    seen: Vec<Option<Stamp>>,
+    acceptor: Acceptor,
 }
 
 /// By what a file is known to be the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
+pub struct Stamp {
     inode: u64,
     size: u64,
     modified: Option<SystemTime>,
 }
 
 impl Watch {
-    fn new(certificate: PathBuf, key: PathBuf) -> Self {
-        let seen = [stamp(&certificate), stamp(&key)];
-        Self { certificate, key, seen }
+    fn new(files: Files) -> Result<Self, String> {
+        // Before they are read: what changes meanwhile is another the next time.
+        let seen = files.stamps();
+        let acceptor = Acceptor::new(files.read()?);
+        Ok(Self { files, seen, acceptor })
     }
 
-    /// Reads the files again if one of them is another than before: `None` if not, so that what is
-    /// wrong with them is told once. Blocks.
-    pub fn changed(&mut self) -> Option<Result<Arc<ServerConfig>, String>> {
-        let found = [stamp(&self.certificate), stamp(&self.key)];
-        // Before they are read: what changes meanwhile is another the next time.
-        let before = std::mem::replace(&mut self.seen, found);
-        (before != found).then(|| read(&self.certificate, &self.key))
+    /// Where the listener takes its TLS from.
+    pub fn acceptor(&self) -> &Acceptor {
+        &self.acceptor
     }
+
+    /// The files, and by what each was known when it was read.
+    pub fn seen(&self) -> impl Iterator<Item = (&Path, Option<Stamp>)> {
+        self.files.paths().zip(self.seen.iter().copied())
+    }
+
+    /// Reads the files again if one of them is another than before, and has the listener use them:
+    /// `None` if not, so that what is wrong with them is told once. Blocks.
+    pub fn changed(&mut self) -> Option<Result<(), String>> {
+        let found = self.files.stamps();
+        let before = std::mem::replace(&mut self.seen, found);
+        let read = || self.files.read().map(|config| self.acceptor.replace(config));
+        (before != self.seen).then(read)
+    }
+}
+
+impl Files {
+    /// Those of `listener`; `own` is the folder of the certificate that the server makes for itself,
+    /// which is made if it is missing.
+    fn of(config: &Config, listener: &Listener, own: &Path) -> Result<Self, String> {
+        let certificates = match (listener.certificates.as_slice(), &config.tls) {
+            ([], Certificate::Files { certificate, key }) => {
+                vec![KeyPair { certificate: certificate.clone(), key: key.clone() }]
+            }
+            ([], Certificate::SelfMade) => {
+                let (certificate, key) = self_made(&config.hostname, own);
+                if !certificate.exists() || !key.exists() {
+                    make(&config.hostname, &certificate, &key).map_err(|error| {
+                        format!("cannot make {}: {error}", certificate.display())
+                    })?;
+                }
+                vec![KeyPair { certificate, key }]
+            }
+            (own, _) => own.to_vec(),
+        };
+        let tickets = listener.role.is_submission();
+        Ok(Self { certificates, clients: listener.clients.clone(), tickets })
+    }
+
+    fn paths(&self) -> impl Iterator<Item = &Path> {
+        let pairs = self.certificates.iter().flat_map(|pair| [&pair.certificate, &pair.key]);
+        let paths = pairs.chain(self.clients.as_ref().map(|clients| &clients.ca_file));
+        paths.map(PathBuf::as_path)
+    }
+
+    fn stamps(&self) -> Vec<Option<Stamp>> {
+        self.paths().map(stamp).collect()
+    }
+
+    fn read(&self) -> Result<Arc<ServerConfig>, String> {
+        let mut tls: Option<ServerTls> = None;
+        for KeyPair { certificate, key } in &self.certificates {
+            let (chain, private) = (octets(certificate)?, octets(key)?);
+            let with = match tls {
+                None => ServerTls::new(&chain, &private),
+                Some(tls) => tls.certificate(&chain, &private),
+            };
+            tls = Some(with.map_err(|error| match error {
+                TlsError::Key(_) | TlsError::NoKey => unusable(key, &error),
+                _ => unusable(certificate, &error),
+            })?);
+        }
+        let mut tls = tls.ok_or("there is no certificate")?;
+        if let Some(Clients { ca_file, certificate }) = &self.clients {
+            let required = *certificate == ClientCertificate::Required;
+            tls = tls
+                .client_certificates(&octets(ca_file)?, required)
+                .map_err(|error| unusable(ca_file, &error))?;
+        }
+        if self.tickets {
+            tls = tls.tickets();
+        }
+        tls.build().map_err(|error| format!("cannot use the certificates: {error}"))
+    }
+}
+
+fn unusable(path: &Path, error: &dyn std::fmt::Display) -> String {
+    format!("cannot use {}: {error}", path.display())
+}
+
+fn octets(path: &Path) -> Result<Vec<u8>, String> {
+    fs::read(path).map_err(|error| unusable(path, &error))
 }
 
 /// `None` if the file is not there, or cannot be seen.
@@ -53,41 +147,37 @@ fn stamp(path: &Path) -> Option<Stamp> {
     Some(Stamp { inode: found.ino(), size: found.len(), modified: found.modified().ok() })
 }
 
-/// Reads the certificate, and gives what tells when its files change; `own` is the folder of the one that the server makes for itself, which is
-/// made if it is missing. Blocks.
+/// The TLS of `listener`; `None` if it has none. `own` is the folder of the certificate that the
+/// server makes for itself, which is made if it is missing. Blocks.
 ///
 /// # Errors
 /// A plain sentence that names the file.
-pub fn load(
-    certificate: &Certificate,
-    hostname: &DomainName,
-    own: &Path,
-) -> Result<(Arc<ServerConfig>, Watch), String> {
-    let (certificate, key) = match certificate {
-        Certificate::Files { certificate, key } => (certificate.clone(), key.clone()),
-        Certificate::SelfMade => {
-            let (certificate, key) = self_made(hostname, own);
-            if !certificate.exists() || !key.exists() {
-                make(hostname, &certificate, &key)
-                    .map_err(|error| format!("cannot make {}: {error}", certificate.display()))?;
-            }
-            (certificate, key)
-        }
-    };
-    let watch = Watch::new(certificate, key);
-    let config = read(&watch.certificate, &watch.key)?;
-    Ok((config, watch))
+pub fn load(config: &Config, listener: &Listener, own: &Path) -> Result<Option<Watch>, String> {
+    match listener.tls {
+        TlsStart::Off => Ok(None),
+        _ => Files::of(config, listener, own).and_then(Watch::new).map(Some),
+    }
 }
 
-/// Checks that the certificate files can be used, as far as they are configured.
+/// Checks that the files of all certificates can be used, as far as they are configured.
 ///
 /// # Errors
 /// As [`load`].
-pub fn check(certificate: &Certificate) -> Result<(), String> {
-    match certificate {
-        Certificate::Files { certificate, key } => read(certificate, key).map(drop),
-        Certificate::SelfMade => Ok(()),
+pub fn check(config: &Config) -> Result<(), String> {
+    let own = |pairs: Vec<KeyPair>, clients| Files { certificates: pairs, clients, tickets: false };
+    if let Certificate::Files { certificate, key } = &config.tls {
+        let pair = KeyPair { certificate: certificate.clone(), key: key.clone() };
+        own(vec![pair], None).read()?;
     }
+    for listener in &config.listeners {
+        if !listener.certificates.is_empty() {
+            own(listener.certificates.clone(), None).read()?;
+        }
+        if let Some(clients) = &listener.clients {
+            client(Some(&clients.ca_file)).map_err(|error| error.to_string())?;
+        }
+    }
+    Ok(())
 }
 
 /// TLS to other servers, of which it believes what is signed by the certificates in `ca_file`, or by
@@ -109,28 +199,6 @@ pub fn self_made(hostname: &DomainName, own: &Path) -> (PathBuf, PathBuf) {
     (path("crt"), path("key"))
 }
 
-fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, String> {
-    let failed = |path: &Path, error: &dyn std::fmt::Display| {
-        format!("cannot use {}: {error}", path.display())
-    };
-    let chain = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| failed(certificate, &error))?;
-    if chain.is_empty() {
-        return Err(failed(certificate, &"there is no certificate in it"));
-    }
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| failed(key, &error))?;
-    let mut config = ServerConfig::builder_with_provider(aws_lc_rs::default_provider().into())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| failed(certificate, &error))?
-        .with_no_client_auth()
-        .with_single_cert(chain, private)
-        .map_err(|error| failed(certificate, &error))?;
-    // Some large senders break on session tickets behind STARTTLS, and few would resume.
-    config.send_tls13_tickets = 0;
-    Ok(Arc::new(config))
-}
-
 /// Makes a certificate for `hostname` and for this machine as seen from itself.
 fn make(hostname: &DomainName, certificate: &Path, key: &Path) -> Result<(), io::Error> {
     let mut params = CertificateParams::new([hostname.as_str().into(), "localhost".into()])
@@ -140,7 +208,7 @@ fn make(hostname: &DomainName, certificate: &Path, key: &Path) -> Result<(), io:
     }
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, "smtp-mta, made by itself");
-    let pair = KeyPair::generate().map_err(io::Error::other)?;
+    let pair = rcgen::KeyPair::generate().map_err(io::Error::other)?;
     let signed = params.self_signed(&pair).map_err(io::Error::other)?;
     write(key, &pair.serialize_pem())?;
     write(certificate, &signed.pem())
@@ -156,16 +224,44 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Role;
     use std::os::unix::fs::PermissionsExt;
+
+    /// A configuration with these files, or none.
+    fn config(name: &str, files: Option<(&Path, &Path)>) -> Config {
+        let tls = match files {
+            None => Certificate::SelfMade,
+            Some((certificate, key)) => {
+                Certificate::Files { certificate: certificate.into(), key: key.into() }
+            }
+        };
+        Config { hostname: DomainName::new(name).unwrap(), tls, ..Config::default() }
+    }
+
+    fn listener(role: Role) -> Listener {
+        Listener::new("127.0.0.1:0".parse().unwrap(), role, TlsStart::Starttls)
+    }
+
+    fn load_for_all(config: &Config, own: &Path) -> Watch {
+        load(config, &listener(Role::Mx), own).unwrap().unwrap()
+    }
+
+    /// The files of a new certificate in `folder`.
+    fn new(folder: &Path) -> (PathBuf, PathBuf) {
+        let name = DomainName::localhost();
+        let own = self_made(&name, folder);
+        make(&name, &own.0, &own.1).unwrap();
+        own
+    }
 
     #[test]
     fn our_own_certificate_is_kept_and_its_key_is_secret() {
         let folder = tempfile::tempdir().unwrap();
-        let name = DomainName::new("mx.example").unwrap();
-        load(&Certificate::SelfMade, &name, folder.path()).unwrap();
-        let (certificate, key) = self_made(&name, folder.path());
+        let config = config("mx.example", None);
+        load_for_all(&config, folder.path());
+        let (certificate, key) = self_made(&config.hostname, folder.path());
         let first = fs::read(&certificate).unwrap();
-        load(&Certificate::SelfMade, &name, folder.path()).unwrap();
+        load_for_all(&config, folder.path());
         assert_eq!(fs::read(&certificate).unwrap(), first);
         assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
     }
@@ -173,28 +269,24 @@ mod tests {
     #[test]
     fn files_that_change_are_read_and_what_is_wrong_with_them_is_told_once() {
         let folder = tempfile::tempdir().unwrap();
-        let name = DomainName::localhost();
-        let new = |folder: &str| {
-            let own = self_made(&name, &PathBuf::from(folder));
-            make(&name, &own.0, &own.1).unwrap();
-            own
-        };
-        let path = folder.path().to_str().unwrap();
-        let (certificate, key) = new(path);
-        let files = Certificate::Files { certificate: certificate.clone(), key: key.clone() };
-        let (_, mut watch) = load(&files, &name, folder.path()).unwrap();
+        let (certificate, key) = new(folder.path());
+        let mut watch =
+            load_for_all(&config("localhost", Some((&certificate, &key))), folder.path());
         assert!(watch.changed().is_none());
 
         let renewed = folder.path().join("renewed");
         fs::create_dir(&renewed).unwrap();
-        let (next_certificate, next_key) = new(renewed.to_str().unwrap());
+        let (next_certificate, next_key) = new(&renewed);
         fs::rename(next_certificate, &certificate).unwrap();
+        let before = watch.acceptor().current();
         // The key is still the one of the other.
         let wrong = watch.changed().unwrap().unwrap_err();
         assert!(wrong.contains(".crt: "), "{wrong}");
         assert!(watch.changed().is_none());
+        assert!(Arc::ptr_eq(&before, &watch.acceptor().current()));
         fs::rename(next_key, &key).unwrap();
         assert!(watch.changed().unwrap().is_ok());
+        assert!(!Arc::ptr_eq(&before, &watch.acceptor().current()));
         assert!(watch.changed().is_none());
 
         fs::remove_file(&key).unwrap();
@@ -205,23 +297,70 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_used_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let name = DomainName::localhost();
-        load(&Certificate::SelfMade, &name, folder.path()).unwrap();
-        let (certificate, key) = self_made(&name, folder.path());
+        let (certificate, key) = new(folder.path());
         let wrong = |certificate: &Path, key: &Path| {
-            let files = Certificate::Files { certificate: certificate.into(), key: key.into() };
-            check(&files).unwrap_err()
+            let for_all = check(&config("localhost", Some((certificate, key)))).unwrap_err();
+            // The same for a pair of one listener.
+            let mut of_one = listener(Role::Submission);
+            let pair = |certificate: &Path, key: &Path| KeyPair {
+                certificate: certificate.into(),
+                key: key.into(),
+            };
+            of_one.certificates = vec![pair(certificate, key)];
+            let config = Config { listeners: vec![of_one], ..config("localhost", None) };
+            assert_eq!(check(&config).unwrap_err(), for_all);
+            for_all
         };
 
         let missing = folder.path().join("missing.pem");
         assert!(wrong(&missing, &key).contains("missing.pem"));
         assert!(wrong(&certificate, &missing).contains("missing.pem"));
         // The two exchanged: no certificate in the one, no key in the other.
-        assert!(wrong(&key, &certificate).contains(".key: there is no certificate in it"));
+        let exchanged = wrong(&key, &certificate);
+        assert!(
+            exchanged.contains(".key: the certificate chain has no certificate"),
+            "{exchanged}"
+        );
+        assert!(wrong(&certificate, &certificate).contains(".crt: there is no private key"));
         let other = folder.path().join("other");
         fs::create_dir(&other).unwrap();
-        load(&Certificate::SelfMade, &name, &other).unwrap();
-        let (_, other_key) = self_made(&name, &other);
+        let (_, other_key) = new(&other);
         assert!(wrong(&certificate, &other_key).contains(".crt: "));
+    }
+
+    #[test]
+    fn the_file_with_those_who_sign_for_clients_is_looked_at_and_watched() {
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, key) = new(folder.path());
+        let ca_file = folder.path().join("clients.pem");
+        let clients =
+            Clients { ca_file: ca_file.clone(), certificate: ClientCertificate::Required };
+        let listener = Listener { clients: Some(clients), ..listener(Role::Submission) };
+        let config = Config {
+            listeners: vec![listener.clone()],
+            ..config("localhost", Some((&certificate, &key)))
+        };
+        assert!(check(&config).unwrap_err().contains("clients.pem: "));
+        fs::copy(&certificate, &ca_file).unwrap();
+        check(&config).unwrap();
+        let mut watch = load(&config, &listener, folder.path()).unwrap().unwrap();
+        assert_eq!(watch.seen().count(), 3);
+        fs::write(&ca_file, "").unwrap();
+        assert!(watch.changed().unwrap().unwrap_err().contains("clients.pem: "));
+    }
+
+    #[test]
+    fn tickets_are_for_users_only_and_none_is_for_who_shows_a_certificate() {
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, _) = new(folder.path());
+        let tickets = |listener| {
+            let watch = load(&config("localhost", None), &listener, folder.path()).unwrap();
+            watch.unwrap().acceptor().current().send_tls13_tickets
+        };
+        assert_eq!([Role::Mx, Role::Lmtp].map(|role| tickets(listener(role))), [0, 0]);
+        assert_ne!(tickets(listener(Role::Submission)), 0);
+        let clients = Clients { ca_file: certificate, certificate: ClientCertificate::Optional };
+        let asks = Listener { clients: Some(clients), ..listener(Role::Submission) };
+        assert_eq!(tickets(asks), 0);
     }
 }

@@ -4,11 +4,13 @@
 mod channel_binding;
 mod client;
 mod server;
+mod server_tls;
 
 pub use channel_binding::ChannelBinding;
 pub use client::{ClientTls, ClientTlsBuilder, ClientTlsInfo, Connector, Verified, Verify};
 pub(crate) use server::server_info;
 pub use server::{Acceptor, server_config};
+pub use server_tls::ServerTls;
 
 use rustls::{
     client::VerifierBuilderError,

@@ -1,8 +1,7 @@
 //! The server's side: its certificate.
 
-use super::{Session, TlsError, identity, names, read};
-use crate::handler::TlsInfo;
-use rustls::crypto::aws_lc_rs;
+use super::{ServerTls, Session, TlsError, names, read};
+use crate::handler::{ClientCertificate, TlsInfo};
 use std::{
     fmt, io,
     path::Path,
@@ -17,7 +16,8 @@ use std::{
 pub struct Acceptor(Arc<RwLock<Arc<rustls::ServerConfig>>>);
 
 impl Acceptor {
-    /// Takes a configuration made elsewhere: with client certificates, several names and so on.
+    /// Takes a configuration: one of [`ServerTls`], with client certificates or several names, or
+    /// one made elsewhere.
     #[must_use]
     pub fn new(config: Arc<rustls::ServerConfig>) -> Self {
         Self(Arc::new(RwLock::new(config)))
@@ -82,20 +82,13 @@ impl fmt::Debug for Acceptor {
     }
 }
 
-/// A configuration for one certificate: TLS 1.2 and 1.3 by aws-lc-rs, no client certificates, and
-/// no TLS 1.3 tickets, because some large senders break on them.
+/// A configuration for one certificate, of [`ServerTls`]: no client certificates, and no TLS 1.3
+/// tickets.
 ///
 /// # Errors
 /// [`TlsError`] names what does not fit.
 pub fn server_config(chain: &[u8], key: &[u8]) -> Result<Arc<rustls::ServerConfig>, TlsError> {
-    let (chain, key) = identity(chain, key)?;
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let mut config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
-    config.send_tls13_tickets = 0;
-    Ok(Arc::new(config))
+    ServerTls::new(chain, key)?.build()
 }
 
 /// What the handshake of a server agreed on.
@@ -108,6 +101,9 @@ pub(crate) fn server_info(session: &rustls::Connection) -> TlsInfo {
             rustls::Connection::Server(session) => session.server_name().map(str::to_owned),
             rustls::Connection::Client(_) => None,
         },
-        client_certificate: session.peer_certificates().is_some_and(|chain| !chain.is_empty()),
+        client_certificate: session
+            .peer_certificates()
+            .and_then(|chain| chain.first())
+            .map(|certificate| ClientCertificate(certificate.clone().into_owned())),
     }
 }

@@ -75,6 +75,9 @@ impl Handler for Script {
 
     fn tls(&mut self, info: &TlsInfo) {
         self.note(format!("tls {} {:?}", info.version, info.server_name));
+        if let Some(certificate) = &info.client_certificate {
+            self.note(format!("certificate {:x?}", certificate.fingerprint()));
+        }
     }
 
     async fn hello(&mut self, _: Session, kind: Hello, name: &HelloName<'_>) -> Verdict {

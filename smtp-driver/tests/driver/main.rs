@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is how a test fails")]
 
 mod auth;
+mod certificates;
 mod channel_binding;
 mod decisions;
 mod extensions;

@@ -52,6 +52,18 @@ impl<'c> TlsClient<'c> {
         client
     }
 
+    /// The server ends the handshake.
+    pub(crate) fn refused(
+        connection: &'c Connection,
+        config: Arc<rustls::ClientConfig>,
+        name: ServerName<'static>,
+    ) {
+        let session = rustls::ClientConnection::new(config, name).unwrap();
+        let mut client = Self { connection, session };
+        let alert = client.exchange().unwrap_err();
+        assert!(matches!(alert, rustls::Error::AlertReceived(_)), "{alert:?}");
+    }
+
     /// Moves records both ways until there are no more.
     fn exchange(&mut self) -> Result<(), rustls::Error> {
         loop {

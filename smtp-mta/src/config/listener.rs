@@ -1,7 +1,10 @@
 //! Where the server listens, and what is spoken there.
 
 use serde::{Deserialize, Deserializer, de};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
+};
 
 /// An address to listen on, and what is spoken there.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -14,6 +17,44 @@ pub struct Listener {
     pub role: Role,
     /// How TLS begins.
     pub tls: TlsStart,
+    /// What it shows instead of the certificate for all; the first one for names that no other is
+    /// for.
+    pub certificates: Vec<KeyPair>,
+    /// Whether it asks clients for theirs.
+    pub clients: Option<Clients>,
+}
+
+/// A certificate and its key.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct KeyPair {
+    /// A PEM file: the certificate, followed by the intermediate ones.
+    pub certificate: PathBuf,
+    /// A PEM file: its private key.
+    pub key: PathBuf,
+}
+
+/// Whose certificates a listener asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clients {
+    /// A PEM file with who may have signed them.
+    pub ca_file: PathBuf,
+    /// Whether a client may have none.
+    pub certificate: ClientCertificate,
+}
+
+/// Whether a client may be without a certificate. One with a certificate that is not right is turned
+/// away in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum ClientCertificate {
+    /// It may.
+    #[default]
+    Optional,
+    /// It is turned away.
+    Required,
 }
 
 /// Who is expected to talk to a listener.
@@ -79,12 +120,23 @@ struct Keys {
     /// How TLS begins; `"starttls"` unless it says otherwise. `"submissions"` is always
     /// `"implicit"`, and `"submission"` never `"off"`.
     tls: Option<TlsStart>,
+    /// Shown instead of the certificate of `[tls]`: the one that is for the name which the client asks
+    /// for (SNI), the first one for any other name. Loaded again when the files change.
+    #[serde(default)]
+    certificates: Vec<KeyPair>,
+    /// Whose certificates clients are asked for: a PEM file with who has signed them; none: they are
+    /// not asked.
+    client_ca_file: Option<PathBuf>,
+    /// Whether a client may be without; `"optional"` unless it says otherwise. One whose certificate
+    /// is not right is turned away in any case.
+    client_certificate: Option<ClientCertificate>,
 }
 
 impl TryFrom<Keys> for Listener {
     type Error = &'static str;
 
-    fn try_from(Keys { address, role, tls }: Keys) -> Result<Self, Self::Error> {
+    fn try_from(keys: Keys) -> Result<Self, Self::Error> {
+        let Keys { address, role, tls, certificates, client_ca_file, client_certificate } = keys;
         let tls = match (role, tls) {
             (Role::Submissions, None | Some(TlsStart::Implicit)) => TlsStart::Implicit,
             (Role::Submissions, Some(_)) => {
@@ -100,14 +152,33 @@ impl TryFrom<Keys> for Listener {
             }
             (_, tls) => tls.unwrap_or_default(),
         };
-        Ok(Self { address, role, tls })
+        let clients = match (client_ca_file, client_certificate) {
+            (Some(ca_file), certificate) => {
+                Some(Clients { ca_file, certificate: certificate.unwrap_or_default() })
+            }
+            (None, None) => None,
+            (None, Some(_)) => {
+                return Err("`client_certificate` needs a `client_ca_file` beside it");
+            }
+        };
+        if tls == TlsStart::Off && (clients.is_some() || !certificates.is_empty()) {
+            return Err("without TLS there are no certificates");
+        }
+        Ok(Self { address, role, tls, certificates, clients })
+    }
+}
+
+impl Listener {
+    /// A listener with the certificate for all, which asks for none.
+    pub fn new(address: SocketAddr, role: Role, tls: TlsStart) -> Self {
+        Self { address, role, tls, certificates: Vec::new(), clients: None }
     }
 }
 
 /// Both loopback addresses, with STARTTLS.
 pub fn loopback(port: u16) -> Vec<Listener> {
     [SocketAddr::from((Ipv4Addr::LOCALHOST, port)), SocketAddr::from((Ipv6Addr::LOCALHOST, port))]
-        .map(|address| Listener { address, role: Role::default(), tls: TlsStart::default() })
+        .map(|address| Listener::new(address, Role::default(), TlsStart::default()))
         .into()
 }
 

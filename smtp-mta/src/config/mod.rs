@@ -11,7 +11,7 @@ pub(crate) mod reference;
 mod values;
 
 pub use domain::{Alias, Domain, Target};
-pub use listener::{Listener, Role, TlsStart, loopback};
+pub use listener::{ClientCertificate, Clients, KeyPair, Listener, Role, TlsStart, loopback};
 pub use queue::Queue;
 
 use crate::{
@@ -322,6 +322,9 @@ mod tests {
         let config = parse(&example).unwrap();
         assert!(matches!(config.tls, Certificate::Files { .. }));
         assert_eq!(config.routes.len(), 3);
+        let required = |clients: &Clients| clients.certificate == ClientCertificate::Required;
+        assert!(config.listeners.iter().any(|it| it.certificates.len() == 2));
+        assert!(config.listeners.iter().any(|it| it.clients.as_ref().is_some_and(required)));
         assert_eq!(config.domains.len(), 4);
         assert_eq!(config.domains.iter().map(|domain| domain.aliases.len()).sum::<usize>(), 3);
         assert_eq!(config.queue.max_messages, Some(1_000_000));
@@ -379,6 +382,24 @@ mod tests {
             &listener("role = 'submission'\ntls = 'off'"),
             "x.toml:1:1: `submission` takes passwords, which need TLS",
         );
+        wrong(
+            &listener("certificates = [{ key = 'k' }]"),
+            "x.toml:3:17: missing key `certificate`",
+        );
+        wrong(
+            &listener("client_certificate = 'required'"),
+            "x.toml:1:1: `client_certificate` needs a `client_ca_file` beside it",
+        );
+        wrong(
+            &listener("client_ca_file = 'ca'\nclient_certificate = 'maybe'"),
+            "x.toml:4:22: unknown value `maybe`, expected `optional` or `required`",
+        );
+        for keys in [
+            "tls = 'off'\nclient_ca_file = 'ca'",
+            "tls = 'off'\ncertificates = [{ certificate = 'c', key = 'k' }]",
+        ] {
+            wrong(&listener(keys), "x.toml:1:1: without TLS there are no certificates");
+        }
         wrong(&listener("role = 'lmtp'"), "x.toml:1:1: LMTP must not be spoken on port 25");
         wrong("relay_networks = ['10.0.0.1/8']", "x.toml:1:18: `10.0.0.1/8` is not a network");
         wrong(

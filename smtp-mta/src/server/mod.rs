@@ -21,7 +21,7 @@ use crate::{
     message_id::{MessageId, MessageIds},
     queue::SqliteQueue,
     session::Reception,
-    tls::{self, Watch},
+    tls::{Stamp, Watch},
     users::Users,
 };
 use arc_swap::ArcSwap;
@@ -30,9 +30,11 @@ use deliver::{deliver, dispatcher};
 use open::Listeners;
 use reload::{Kept, Plan};
 use service::Services;
-use smtp_driver::{Acceptor, Pool, Stop};
+use smtp_driver::{Pool, Stop};
 use std::{
+    collections::{BTreeMap, BTreeSet},
     io,
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -42,7 +44,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
-/// How often the files of the certificate are looked at.
+/// How often the files of the certificates are looked at.
 const CERTIFICATE: Duration = Duration::from_secs(30);
 
 /// How long the queue may take to close, once nobody uses it any more.
@@ -70,7 +72,8 @@ struct Current {
     config: Config,
     kept: Arc<Kept>,
     listeners: Listeners,
-    watch: Arc<Mutex<Watch>>,
+    /// One for each listener that has TLS.
+    watches: Arc<Mutex<Vec<Watch>>>,
     dispatch: Dispatch,
     queue: SqliteQueue,
     reloads: mpsc::Receiver<Reload>,
@@ -92,7 +95,6 @@ impl Mta {
     /// As [`start`](Self::start), and if a socket is for no listener.
     pub fn start_with(config: &Config, passed: Passed) -> Result<Self, Refusal> {
         let data = DataDir::open(&config.data_dir)?;
-        let (certificate, watch) = tls::load(&config.tls, &config.hostname, &data.tls())?;
         let failed = |error: io::Error| {
             Refusal(format!("cannot use the data folder {}: {error}", config.data_dir.display()))
         };
@@ -115,11 +117,11 @@ impl Mta {
             store: Intake { queue: queue.clone(), dispatch: dispatch.clone() },
             ids,
         };
-        let acceptor = Acceptor::new(certificate);
-        let services = Services { users, acceptor, pool: Pool::default() };
+        let services = Services { users, pool: Pool::default() };
         let kept = Kept { data, maildirs, services };
         let mut listeners = Listeners::new(reception);
-        listeners.replace(kept.planned(config, &[], passed)?);
+        let (planned, watches) = kept.planned(config, &[], passed)?;
+        listeners.replace(planned);
         let (sender, reloads) = mpsc::channel(1);
         let control = Control { stop: Stop::new(), reloads: sender, queue: queue.clone() };
         let listening = listeners.listening();
@@ -129,7 +131,7 @@ impl Mta {
             config: config.clone(),
             kept: Arc::new(kept),
             listeners,
-            watch: Arc::new(Mutex::new(watch)),
+            watches: Arc::new(Mutex::new(watches)),
             dispatch,
             queue,
             reloads,
@@ -171,7 +173,7 @@ impl Mta {
 }
 
 impl Current {
-    /// Does what it is told and looks at the certificate, for ever.
+    /// Does what it is told and looks at the certificates, for ever.
     async fn attend(&mut self) {
         let mut certificate = interval(CERTIFICATE);
         certificate.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -181,7 +183,7 @@ impl Current {
                     // Who has asked may not wait for it any more.
                     drop(done.send(self.reload(*config).await));
                 }
-                _ = certificate.tick() => self.look_at_certificate().await,
+                _ = certificate.tick() => self.look_at_certificates().await,
             }
         }
     }
@@ -192,13 +194,13 @@ impl Current {
         let open = self.listeners.addresses();
         let plan = spawn_blocking(move || kept.plan(&before, &open, config));
         let plan = plan.await.map_err(|error| Refusal(error.to_string()))??;
-        let Plan { config, mut changes, policy, certificate, watch, settings, listeners } = plan;
-        self.kept.services.acceptor.replace(certificate);
-        let mut before = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
-        if *before != watch {
+        let Plan { config, mut changes, policy, settings, listeners, watches } = plan;
+        let mut before = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        let (then, now) = (seen(&before), seen(&watches));
+        if then.iter().any(|(path, then)| now.get(path).is_some_and(|now| now != then)) {
             changes.add("certificate");
         }
-        *before = watch;
+        *before = watches;
         drop(before);
         self.queue.limit(&config.queue.options());
         // First this: what is accepted by the new policy is delivered by the new settings.
@@ -210,22 +212,28 @@ impl Current {
         Ok(changes)
     }
 
-    /// Loads the certificate if its files are others than before.
-    async fn look_at_certificate(&self) {
-        let watch = Arc::clone(&self.watch);
-        let looked =
-            spawn_blocking(move || watch.lock().unwrap_or_else(PoisonError::into_inner).changed());
-        match looked.await.ok().flatten() {
-            None => {}
-            Some(Ok(certificate)) => {
-                self.kept.services.acceptor.replace(certificate);
-                tracing::info!("the certificate has changed and was read again");
-            }
-            Some(Err(reason)) => {
-                tracing::warn!(reason, "the certificate cannot be used: the one before stays");
+    /// Loads the certificates whose files are others than before.
+    async fn look_at_certificates(&self) {
+        let watches = Arc::clone(&self.watches);
+        let look = move || -> BTreeSet<_> {
+            let mut watches = watches.lock().unwrap_or_else(PoisonError::into_inner);
+            watches.iter_mut().filter_map(Watch::changed).collect()
+        };
+        // Listeners that have the same files find the same: it is told once.
+        for found in spawn_blocking(look).await.unwrap_or_default() {
+            match found {
+                Ok(()) => tracing::info!("the certificate has changed and was read again"),
+                Err(reason) => {
+                    tracing::warn!(reason, "the certificate cannot be used: the one before stays");
+                }
             }
         }
     }
+}
+
+/// All files of the listeners' TLS, as they were when they were read.
+fn seen(watches: &[Watch]) -> BTreeMap<&Path, Option<Stamp>> {
+    watches.iter().flat_map(Watch::seen).collect()
 }
 
 impl From<String> for Refusal {

@@ -82,7 +82,7 @@ mod tests {
     use crate::config::{Role, TlsStart};
 
     fn listener(address: SocketAddr, role: Role) -> Listener {
-        Listener { address, role, tls: TlsStart::Starttls }
+        Listener::new(address, role, TlsStart::Starttls)
     }
 
     fn socket(name: &str) -> Socket {

@@ -14,7 +14,7 @@ use crate::{
     tls::{self, Watch},
 };
 use smtp_driver::Service;
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{fmt, net::SocketAddr};
 
 /// What a server keeps as long as it runs.
 #[derive(Debug)]
@@ -31,10 +31,9 @@ pub(super) struct Plan {
     pub(super) config: Config,
     pub(super) changes: Changes,
     pub(super) policy: Policy,
-    pub(super) certificate: Arc<rustls::ServerConfig>,
-    pub(super) watch: Watch,
     pub(super) settings: Settings,
     pub(super) listeners: Vec<Planned>,
+    pub(super) watches: Vec<Watch>,
 }
 
 /// A listener to be.
@@ -56,29 +55,32 @@ impl Kept {
         config: Config,
     ) -> Result<Plan, Refusal> {
         let changes = Changes::between(before, &config)?;
-        let (certificate, watch) = tls::load(&config.tls, &config.hostname, &self.data.tls())?;
         self.services.users.reload().map_err(|error| Refusal(error.to_string()))?;
         let settings = deliver::settings(&config)?;
         self.maildirs
             .make(&settings.recipients.mailboxes())
             .map_err(|error| Refusal(format!("cannot make a mailbox: {error}")))?;
-        let listeners = self.planned(&config, open, Passed::default())?;
+        let (listeners, watches) = self.planned(&config, open, Passed::default())?;
         let policy = config.policy().map_err(|error| Refusal(error.to_string()))?;
-        Ok(Plan { config, changes, policy, certificate, watch, settings, listeners })
+        Ok(Plan { config, changes, policy, settings, listeners, watches })
     }
 
-    /// The listeners of `config`.
+    /// The listeners of `config`, and what tells when the files of their TLS change.
     pub(super) fn planned(
         &self,
         config: &Config,
         open: &[SocketAddr],
         passed: Passed,
-    ) -> Result<Vec<Planned>, Refusal> {
-        let planned = |(listener, socket)| {
-            let service = self.services.service(config, &listener)?;
-            Ok(Planned { listener, service, socket })
-        };
-        sockets(&config.listeners, open, passed)?.into_iter().map(planned).collect()
+    ) -> Result<(Vec<Planned>, Vec<Watch>), Refusal> {
+        let (mut all, mut watches) = (Vec::new(), Vec::new());
+        for (listener, socket) in sockets(&config.listeners, open, passed)? {
+            let watch = tls::load(config, &listener, &self.data.tls())?;
+            let acceptor = watch.as_ref().map(Watch::acceptor);
+            let service = self.services.service(config, &listener, acceptor)?;
+            watches.extend(watch);
+            all.push(Planned { listener, service, socket });
+        }
+        Ok((all, watches))
     }
 }
 

@@ -18,20 +18,24 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct Services {
     pub(super) users: Users,
-    pub(super) acceptor: Acceptor,
     pub(super) pool: Pool,
 }
 
 impl Services {
     /// What `listener` is served with by `config`.
-    pub(super) fn service(&self, config: &Config, listener: &Listener) -> Result<Service, Refusal> {
+    pub(super) fn service(
+        &self,
+        config: &Config,
+        listener: &Listener,
+        tls: Option<&Acceptor>,
+    ) -> Result<Service, Refusal> {
         let service = Service::new(machine(config, listener)?)
             .and_then(|service| service.pool(self.pool.clone()))
             .map_err(|error| Refusal(error.to_string()))?;
-        let service = match listener.tls {
-            TlsStart::Starttls => service.starttls(self.acceptor.clone()),
-            TlsStart::Implicit => service.implicit_tls(self.acceptor.clone()),
-            TlsStart::Off => service,
+        let service = match (tls, listener.tls) {
+            (Some(acceptor), TlsStart::Starttls) => service.starttls(acceptor.clone()),
+            (Some(acceptor), TlsStart::Implicit) => service.implicit_tls(acceptor.clone()),
+            _ => service,
         };
         Ok(match listener.role.is_submission() {
             true => service.credentials(self.users.clone()),

@@ -46,22 +46,32 @@ fn a_tls_session_of_another_listener_is_no_login() {
     let login = plain("you", "pass");
     let mail = |reply| ("MAIL FROM:<you@mx.example>\r\n", reply);
     let rcpt = ("RCPT TO:<x@elsewhere.example>\r\n", "550 5.7.1 ");
-    // In TLS 1.3 no session can go on: no ticket is sent.
-    for (version, kind) in [(&TLS13, HandshakeKind::Full), (&TLS12, HandshakeKind::Resumed)] {
-        let config = client(&certificate(&site, NAME), &[version]);
+    // Who brings mail is sent no ticket of TLS 1.3.
+    for (version, relay) in [(&TLS13, HandshakeKind::Full), (&TLS12, HandshakeKind::Resumed)] {
+        let client = || client(&certificate(&site, NAME), &[version]);
+        let config = client();
         let users = || connected(&config, NAME, Client::connect(users).into_stream());
 
+        // A session of the one listener is none of the other, either way.
         dialogue(&mut by_starttls(&config, site.address), &[hello, ("QUIT\r\n", "221 ")]);
         let mut stream = users();
         dialogue(&mut stream, &[("", "220 "), hello, mail("530 "), (&login, "235 ")]);
-        assert_eq!(stream.conn.handshake_kind(), Some(kind));
+        assert_eq!(stream.conn.handshake_kind(), Some(HandshakeKind::Full));
 
+        // Its own goes on, and is no login.
         let mut stream = users();
         dialogue(&mut stream, &[("", "220 "), hello, mail("530 ")]);
-        assert_eq!(stream.conn.handshake_kind(), Some(kind));
+        assert_eq!(stream.conn.handshake_kind(), Some(HandshakeKind::Resumed));
 
         let mut stream = by_starttls(&config, site.address);
         dialogue(&mut stream, &[hello, mail("250 "), rcpt]);
-        assert_eq!(stream.conn.handshake_kind(), Some(kind));
+        assert_eq!(stream.conn.handshake_kind(), Some(HandshakeKind::Full));
+
+        let config = client();
+        for kind in [HandshakeKind::Full, relay] {
+            let mut stream = by_starttls(&config, site.address);
+            dialogue(&mut stream, &[hello, ("QUIT\r\n", "221 ")]);
+            assert_eq!(stream.conn.handshake_kind(), Some(kind));
+        }
     }
 }
