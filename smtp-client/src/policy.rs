@@ -18,6 +18,15 @@ use std::{fmt, sync::Arc};
 
 /// How mail goes to one destination: a value, made once or for each message, by whatever knows the
 /// destination.
+///
+/// ```
+/// use smtp_client::{Policy, Tls, driver::sasl::Login, proto::wire::HelloName};
+///
+/// let mut policy = Policy::new(HelloName::parse("client.example.org")?);
+/// assert!(matches!(policy.tls, Tls::None)); // unless you say more
+/// policy.login = Some(Login::password("user", "password")); // said inside TLS only
+/// # Ok::<(), smtp_client::proto::wire::Malformed>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Policy {

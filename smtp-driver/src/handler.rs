@@ -19,6 +19,17 @@ use std::{
 };
 
 /// An answer to a question; `T` is what you want to keep with a yes.
+///
+/// ```
+/// use smtp_driver::{Verdict, proto::{EnhancedCode, wire::Refused}};
+///
+/// let no: Verdict = Verdict::Refuse(Refused::NO_SUCH_USER);
+/// let later: Verdict<u32> = match Refused::new(451, EnhancedCode::transient(7, 1), "Come again") {
+///     Ok(reply) => Verdict::Refuse(reply),
+///     Err(_) => Verdict::Refuse(Refused::TRY_LATER),
+/// };
+/// assert!(Verdict::YES.is_yes() && !no.is_yes() && !later.is_yes());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Verdict<T = ()> {
@@ -146,11 +157,40 @@ pub struct Recipient<T> {
 ///
 /// One handler serves one connection, from its first octet to its last. All but
 /// [`rcpt`](Self::rcpt), [`body`](Self::body) and [`end`](Self::end) have defaults.
+///
+/// ```
+/// use smtp_driver::{Envelope, Handler, Verdict, proto::{server::Session, wire::{Rcpt, Refused}}};
+///
+/// /// Takes mail for everybody, and counts it.
+/// #[derive(Default)]
+/// struct Counter {
+///     octets: u64,
+/// }
+///
+/// impl Handler for Counter {
+///     type Recipient = ();
+///
+///     async fn rcpt(&self, _: Session, _: &Rcpt<'_>) -> Verdict {
+///         Verdict::YES
+///     }
+///
+///     async fn body(&mut self, pieces: &[&[u8]]) -> Result<(), Refused<'static>> {
+///         self.octets += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
+///         Ok(())
+///     }
+///
+///     async fn end(&mut self, _: Session, envelope: &Envelope<()>, size: u64) -> Verdict {
+///         println!("{size} octets for {}, {} in all", envelope.recipients.len(), self.octets);
+///         Verdict::YES
+///     }
+/// }
+/// ```
 pub trait Handler: Send + Sync {
     /// What you keep with each accepted recipient; `()` if nothing.
     type Recipient: Clone + Send + Sync;
 
-    /// A peer has connected.
+    /// A peer has connected. A no takes the place of the greeting, which never has an enhanced code
+    /// (RFC 2034 §4).
     fn connect(&mut self, session: Session, peer: &Peer) -> impl Future<Output = Verdict> + Send {
         let _ = (session, peer);
         async { Verdict::YES }

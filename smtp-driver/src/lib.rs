@@ -9,6 +9,9 @@
 //!     (an adapter)             ClientLink  <------>  a client, such as smtp-client
 //! ```
 //!
+//! `docs/embedding/` of the repository has chapters with examples: a server, a policy that waits, an
+//! adapter for another runtime. [`Handler`] and [`Server`] are where to begin.
+//!
 //! For servers:
 //!
 //! - [`serve`] runs one connection, from its first octet to its last; [`Server`] accepts them and

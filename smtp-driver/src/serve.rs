@@ -13,6 +13,22 @@ use std::{future::Future, io};
 
 /// Serves one connection.
 ///
+/// ```
+/// use smtp_driver::{Handler, Peer, Runtime, Service, Stream, proto::CloseReason, serve};
+/// use std::{future::pending, io};
+///
+/// /// One connection of any stream, in any runtime, until the peer ends it.
+/// async fn connection<S: Stream, R: Runtime>(
+///     stream: S,
+///     runtime: R,
+///     service: Service,
+///     handler: impl Handler,
+/// ) -> io::Result<CloseReason> {
+///     let peer = Peer { remote: None, local: None };
+///     serve(stream, peer, runtime, service, handler, pending()).await
+/// }
+/// ```
+///
 /// When `stop` is ready the connection ends: open questions and a running body first, then 421.
 /// After the last reply the stream is closed in order, in at most
 /// [`Timeouts::linger`](smtp_proto::Timeouts::linger). To end a connection at once, drop the

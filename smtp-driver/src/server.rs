@@ -80,6 +80,27 @@ const ACCEPT_BUDGET: u32 = 32;
 ///
 /// Clones share their bounds, their stop signal and what they serve with, so that one configuration
 /// can [`run`](Self::run) over several listeners, and be [replaced](Self::replace) while they do.
+///
+/// ```
+/// use smtp_driver::{Limiter, Listener, NewHandler, Server, Service, Spawn};
+/// use std::time::Duration;
+///
+/// /// At most 1,000 connections, 20 from an address; ended by `stop`, within ten seconds.
+/// async fn run<R: Spawn, N: NewHandler>(
+///     runtime: R,
+///     listener: impl Listener,
+///     service: Service,
+///     handlers: N,
+///     stop: impl FnOnce(smtp_driver::Stop), // gives it to your signal handler, say
+/// ) {
+///     let server = Server::new(runtime, service, handlers)
+///         .limiter(Limiter::new(1_000, 20))
+///         .grace(Duration::from_secs(10))
+///         .observer(|notice| eprintln!("{notice:?}"));
+///     stop(server.stop());
+///     server.run(listener).await;
+/// }
+/// ```
 pub struct Server<R, N> {
     runtime: R,
     /// What the next connection is served with.

@@ -10,6 +10,9 @@
 //!             (adapter)      (no IO)          (embedder)
 //! ```
 //!
+//! Whoever is new here begins with `docs/embedding/` of the repository: the loop, servers and
+//! clients by example.
+//!
 //! # The contract
 //!
 //! 1. The machine does no IO, reads no clock, spawns nothing, never blocks, and never panics on

@@ -20,6 +20,17 @@ const SHORTEST_LINE: usize = b"PROXY UNKNOWN\r\n".len();
 pub const MAX_PROXY_HEADER: usize = 4_096;
 
 /// What a header says.
+///
+/// ```
+/// use smtp_proto::proxy::{ProxyHeader, ProxyProgress};
+///
+/// let header = b"PROXY TCP4 192.0.2.1 192.0.2.25 50000 25\r\n";
+/// assert!(matches!(ProxyHeader::parse(&header[..20]), Ok(ProxyProgress::Needs(_))));
+/// let Ok(ProxyProgress::Whole(ProxyHeader::Client { source, .. })) = ProxyHeader::parse(header) else {
+///     panic!()
+/// };
+/// assert_eq!(source.to_string(), "192.0.2.1:50000");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ProxyHeader {
     /// Nothing of a client: the proxy speaks for itself (a health check), or its client came by

@@ -3,6 +3,12 @@
 use core::fmt;
 
 /// A secret: its `Debug` form says only that there is one.
+///
+/// ```
+/// use smtp_proto::Secret;
+///
+/// assert_eq!(format!("{:?}", Secret::new("password")), "Secret(…)");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Secret<T>(T);
 

@@ -35,6 +35,13 @@ impl Class {
 }
 
 /// An enhanced status code, `class.subject.detail` (RFC 3463 §2).
+///
+/// ```
+/// use smtp_proto::{Class, EnhancedCode};
+///
+/// let code = EnhancedCode::permanent(1, 1);
+/// assert_eq!((code.class(), code.to_string().as_str()), (Class::Permanent, "5.1.1"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EnhancedCode {
     class: Class,

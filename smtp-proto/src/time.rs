@@ -6,6 +6,15 @@ use core::time::Duration;
 ///
 /// The machine never reads a clock: each call that needs the time takes it as an argument, and it
 /// only ever adds to it and compares. A clock that goes backwards is harmless: deadlines saturate.
+///
+/// ```
+/// use smtp_proto::Instant;
+///
+/// let origin = std::time::Instant::now(); // any monotonic clock, once
+/// let now = || Instant::ZERO + origin.elapsed();
+/// let deadline = now() + std::time::Duration::from_secs(300);
+/// assert!(deadline.saturating_since(now()).as_secs() <= 300);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(u64);
 

@@ -159,7 +159,7 @@ mod tests {
         let server = VirtualServer::new(Policy::new());
         let shown = format!("{:?}", server.speak("S: 220\nC: NOOP\nS: 550").unwrap_err());
         let readme = include_str!("../README.md");
-        assert!(readme.contains(&shown), "{shown}");
+        assert!(readme.contains(&format!("```text\n{shown}\n```")), "{shown}");
         assert_eq!(server.speak("S: 220\nX: NOOP").unwrap_err().line, 2);
     }
 

@@ -23,6 +23,22 @@ pub enum Piece<'b> {
 }
 
 /// Reads the body of one DATA.
+///
+/// ```
+/// use smtp_proto::{body::{DotReader, Piece}, server::BareLineEnding};
+///
+/// let mut reader = DotReader::new(BareLineEnding::Refuse);
+/// let mut input: &[u8] = b"a\r\n..b\r\n.\r\nQUIT\r\n";
+/// let mut message = Vec::new();
+/// loop {
+///     match reader.next(&mut input) {
+///         Piece::Data(octets) => message.extend_from_slice(octets),
+///         Piece::End => break,
+///         other => panic!("{other:?}"),
+///     }
+/// }
+/// assert_eq!((&message[..], input), (&b"a\r\n.b\r\n"[..], &b"QUIT\r\n"[..]));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct DotReader {
     /// The octets before were CRLF, or there were none: a dot here is not data.

@@ -32,6 +32,21 @@ pub enum ContentFault {
 
 /// Turns the octets of a message into pieces to send: slices of the input, and between them static
 /// dots and line endings.
+///
+/// ```
+/// use smtp_proto::body::{Encoder, Framing, LineEndings};
+///
+/// let mut encoder = Encoder::new(Framing::Dot, LineEndings::Check, false);
+/// let (mut message, mut sent) = (&b"a\r\n.b"[..], Vec::new());
+/// let mut pieces = [&[][..]; 4];
+/// while !message.is_empty() {
+///     let n = encoder.encode(&mut message, &mut pieces)?;
+///     sent.extend(pieces[..n].concat()); // or one vectored write
+/// }
+/// sent.extend_from_slice(encoder.finish()?);
+/// assert_eq!(sent, b"a\r\n..b\r\n.\r\n");
+/// # Ok::<(), smtp_proto::body::ContentFault>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Encoder {
     framing: Framing,

@@ -53,6 +53,32 @@ use alloc::{boxed::Box, sync::Arc};
 /// [`capabilities`]: Self::capabilities
 /// [`is_idle`]: Self::is_idle
 /// [`is_tls`]: Self::is_tls
+///
+/// ```
+/// use smtp_proto::{Instant, Misuse, Need, Start, Step};
+/// use smtp_proto::client::{ClientConfig, ClientConnection, ClientEvent};
+/// use smtp_proto::wire::{HelloName, Mail, ReversePath};
+///
+/// let mut smtp = ClientConnection::new(ClientConfig::builder().build(), Start::Plain);
+/// let mut mail = Mail::new(ReversePath::Null);
+/// assert_eq!(smtp.mail(&mail), Err(Misuse::NotNow)); // not before the greeting
+///
+/// let mut input: &[u8] = b"220 mx.example.test\r\n";
+/// let step = smtp.poll_event(&mut input, Instant::ZERO);
+/// assert!(matches!(step, Step::Event(ClientEvent::Greeting(reply)) if reply.code() == 220));
+/// let hello = smtp.hello(&HelloName::parse("client.example")?)?;
+/// assert_eq!(smtp.poll_transmit(), Some(&b"EHLO client.example\r\n"[..])); // your socket takes it
+/// smtp.handle_transmitted(21);
+///
+/// let mut input: &[u8] = b"250-mx.example.test\r\n250 PIPELINING\r\n";
+/// let step = smtp.poll_event(&mut input, Instant::ZERO);
+/// assert!(matches!(step, Step::Event(ClientEvent::Reply { id, .. }) if id == hello));
+/// assert!(smtp.capabilities().pipelining);
+/// mail.smtputf8 = true;
+/// assert_eq!(smtp.mail(&mail), Err(Misuse::NotOffered("SMTPUTF8"))); // nothing has left
+/// assert!(matches!(smtp.poll_event(&mut input, Instant::ZERO), Step::Need(Need::Decision)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct ClientConnection {
     pub(super) config: Arc<ClientConfig>,
     pub(super) capabilities: Capabilities,

@@ -29,6 +29,19 @@ pub enum BareLineEnding {
 }
 
 /// The configuration of a server, shared by all its connections.
+///
+/// ```
+/// use smtp_proto::{Limits, ext::Extensions, server::{Mode, ServerConfig}, wire::Host};
+///
+/// let mut limits = Limits::default();
+/// limits.message = 25 << 20; // octets
+/// let config = ServerConfig::builder(Host::parse("mx.example.test").unwrap())
+///     .mode(Mode::Smtp)
+///     .extensions(Extensions::new().smtputf8().chunking())
+///     .limits(limits)
+///     .build();
+/// assert_eq!(config.limits().message, 26_214_400);
+/// ```
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
     pub(crate) host: Host<'static>,

@@ -44,6 +44,30 @@ use alloc::{boxed::Box, sync::Arc};
 /// [`session`]: Self::session
 /// [`is_waiting`]: Self::is_waiting
 /// [`config`]: Self::config
+///
+/// ```
+/// use smtp_proto::{Instant, Need, Step, server::{Event, ServerConfig, ServerConnection, Start}};
+/// use smtp_proto::wire::{Host, Refused};
+///
+/// let config = ServerConfig::builder(Host::parse("mx.example.test")?).build();
+/// let mut smtp = ServerConnection::new(config, Start::Plain);
+/// let mut input: &[u8] = b"EHLO a.test\r\nMAIL FROM:<>\r\nRCPT TO:<nobody@example.test>\r\n";
+/// let need = loop {
+///     match smtp.poll_event(&mut input, Instant::ZERO) {
+///         Step::Event(Event::Rcpt { rcpt, pending }) => {
+///             assert_eq!(rcpt.to.to_string(), "<nobody@example.test>");
+///             smtp.refuse(pending, &Refused::NO_SUCH_USER)?;
+///         }
+///         Step::Event(event) => smtp.answer_default(event),
+///         Step::Need(need) => break need,
+///         Step::Closed(why) => panic!("{why:?}"),
+///     }
+/// };
+/// assert_eq!((need, input, smtp.session().recipients), (Need::Input, &b""[..], 0));
+/// let output = smtp.poll_transmit().unwrap_or_default(); // your socket takes it
+/// assert!(output.ends_with(b"\r\n550 5.1.1 No such user here\r\n"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct ServerConnection {
     pub(super) config: Arc<ServerConfig>,
     /// What this peer is offered, if not what all are.

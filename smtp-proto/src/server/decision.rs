@@ -6,6 +6,21 @@ use core::{fmt, marker::PhantomData};
 ///
 /// Only the connection that asked it takes the answer, once, and only an answer that fits the
 /// question `O`. On every other connection, and after its time-out, it is [`Stale`].
+///
+/// ```
+/// use smtp_proto::{Instant, Step, server::{Event, ServerConfig, ServerConnection, Stale, Start}};
+/// use smtp_proto::wire::Host;
+///
+/// let config = ServerConfig::builder(Host::parse("mx.example.test").unwrap()).build();
+/// let mut smtp = ServerConnection::new(config, Start::Plain);
+/// let mut input: &[u8] = b"";
+/// let step = smtp.poll_event(&mut input, Instant::ZERO);
+/// let Step::Event(Event::Connect(pending)) = step else { panic!("{step:?}") };
+/// // It may be kept, and answered when you know. Too late is harmless:
+/// smtp.handle_timeout(smtp.poll_timeout().unwrap());
+/// assert!(!smtp.is_waiting(&pending));
+/// assert_eq!(smtp.accept(pending), Err(Stale));
+/// ```
 #[must_use = "answer with accept, refuse or disconnect; otherwise the peer waits for the decision timer"]
 pub struct Pending<O> {
     pub(super) ticket: Ticket,

@@ -10,6 +10,15 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 /// Valid base64 text, with its padding; it may be empty.
 ///
 /// In an AUTH exchange this holds credentials: events carry it in a [`Secret`](crate::Secret).
+///
+/// ```
+/// use smtp_proto::wire::Base64;
+///
+/// let data = Base64::encode(b"\0user\0secret");
+/// assert_eq!(data.as_str(), "AHVzZXIAc2VjcmV0");
+/// assert_eq!(data.decode(), b"\0user\0secret");
+/// assert!(Base64::parse("AHV").is_err());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Base64<'b>(Cow<'b, str>);
 

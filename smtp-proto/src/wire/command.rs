@@ -70,6 +70,14 @@ pub(super) const NEEDS_SMTPUTF8: CommandError =
 /// What MAIL says (RFC 5321 §4.1.1.2): the start of a transaction.
 ///
 /// Its `Display` form is what follows the verb: `FROM:<a@example.org> SIZE=10`.
+///
+/// ```
+/// use smtp_proto::wire::{Mail, ReversePath};
+///
+/// let mut mail = Mail::new(ReversePath::parse("<ann@example.org>").unwrap().0);
+/// mail.size = Some(10);
+/// assert_eq!(mail.to_string(), "FROM:<ann@example.org> SIZE=10");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Mail<'b> {
@@ -214,6 +222,13 @@ impl fmt::Display for Mail<'_> {
 /// What RCPT says (RFC 5321 §4.1.1.3): one recipient.
 ///
 /// Its `Display` form is what follows the verb: `TO:<a@example.org> NOTIFY=NEVER`.
+///
+/// ```
+/// use smtp_proto::wire::{ForwardPath, Rcpt};
+///
+/// let rcpt = Rcpt::new(ForwardPath::parse("<bob@example.net>").unwrap().0);
+/// assert_eq!(rcpt.to_string(), "TO:<bob@example.net>");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Rcpt<'b> {

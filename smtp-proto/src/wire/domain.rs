@@ -119,6 +119,14 @@ impl fmt::Display for AddressLiteral<'_> {
 }
 
 /// A domain or an address literal.
+///
+/// ```
+/// use smtp_proto::wire::Host;
+///
+/// assert!(matches!(Host::parse("mx.example.org"), Ok(Host::Domain(_))));
+/// assert!(matches!(Host::parse("[192.0.2.1]"), Ok(Host::Literal(_))));
+/// assert!(Host::parse("-.example.org").is_err());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Host<'b> {
     /// A name.

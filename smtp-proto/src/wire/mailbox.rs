@@ -24,6 +24,14 @@ const MAX_LOCAL_PART: usize = 128;
 ///
 /// Two are equal here if they are spelt alike. To compare mailboxes, compare what
 /// [`unquoted`](Self::unquoted) gives.
+///
+/// ```
+/// use smtp_proto::wire::LocalPart;
+///
+/// let quoted = LocalPart::parse(r#""user.1""#).unwrap();
+/// assert_eq!((quoted.as_str(), &*quoted.unquoted()), (r#""user.1""#, "user.1"));
+/// assert!(LocalPart::parse("two words").is_err());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LocalPart<'b>(Cow<'b, str>);
 
@@ -75,6 +83,14 @@ impl fmt::Display for LocalPart<'_> {
 }
 
 /// `local-part@host`
+///
+/// ```
+/// use smtp_proto::wire::{Host, Mailbox};
+///
+/// let mailbox = Mailbox::parse("ann@example.org").unwrap();
+/// assert_eq!(mailbox.local_part.as_str(), "ann");
+/// assert!(matches!(&mailbox.host, Host::Domain(domain) if domain.as_str() == "example.org"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Mailbox<'b> {
     /// Before the `@`.

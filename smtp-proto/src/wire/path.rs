@@ -16,6 +16,14 @@ use nom::{
 const MAX_PATH: usize = 512;
 
 /// The path of MAIL.
+///
+/// ```
+/// use smtp_proto::wire::ReversePath;
+///
+/// let (path, rest) = ReversePath::parse("<ann@example.org> SIZE=10").unwrap();
+/// assert_eq!((path.to_string().as_str(), rest), ("<ann@example.org>", " SIZE=10"));
+/// assert_eq!(ReversePath::parse("<>").unwrap().0, ReversePath::Null);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ReversePath<'b> {
     /// `<>`: notices go nowhere.
@@ -25,6 +33,15 @@ pub enum ReversePath<'b> {
 }
 
 /// The path of RCPT.
+///
+/// ```
+/// use smtp_proto::wire::ForwardPath;
+///
+/// let (path, _) = ForwardPath::parse("<@relay.example:bob@example.net>").unwrap();
+/// assert_eq!(path.to_string(), "<bob@example.net>"); // a source route is dropped
+/// assert_eq!(ForwardPath::parse("<postmaster>").unwrap().0, ForwardPath::Postmaster);
+/// assert!(ForwardPath::parse("<>").is_err());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ForwardPath<'b> {
     /// `<Postmaster>` without a domain, in any case (§4.1.1.3).

@@ -202,6 +202,17 @@ pub enum Received<'b> {
 ///
 /// It remembers how far it has looked, so that input that comes octet by octet is looked at once.
 /// What a call leaves unread must lead the input of the next.
+///
+/// ```
+/// use smtp_proto::wire::{Received, ReplyReader};
+///
+/// let mut reader = ReplyReader::new();
+/// let mut input: &[u8] = b"250-mx.example.test\r\n250 SI";
+/// assert_eq!(reader.next(&mut input, 4096), Received::Partial); // read more behind it
+/// let mut input: &[u8] = b"250-mx.example.test\r\n250 SIZE\r\n";
+/// let Received::Whole(reply) = reader.next(&mut input, 4096) else { panic!() };
+/// assert_eq!((reply.code(), reply.lines().last()), (250, Some(&b"SIZE"[..])));
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ReplyReader {
     /// Where the running line begins.

@@ -68,6 +68,14 @@ impl<'r> ReplyText<'r> {
 }
 
 /// A positive answer in your words: a 2yz code, its enhanced code and a text.
+///
+/// ```
+/// use smtp_proto::{Class, EnhancedCode, wire::Accepted};
+///
+/// let code = EnhancedCode::new(Class::Success, 6, 0).unwrap();
+/// assert_eq!(Accepted::new(250, code, "Queued as 4711")?.code(), 250);
+/// # Ok::<(), smtp_proto::wire::InvalidReply>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted<'r> {
     pub(crate) code: u16,
@@ -76,6 +84,18 @@ pub struct Accepted<'r> {
 }
 
 /// A negative answer: a 4yz or 5yz code, its enhanced code and a text.
+///
+/// ```
+/// use smtp_proto::{EnhancedCode, wire::Refused};
+///
+/// let later = Refused::new(451, EnhancedCode::transient(7, 1), "Try again in 5 minutes")?;
+/// assert_eq!((later.code(), later.text()), (451, "Try again in 5 minutes"));
+/// // What would be no reply, or two, cannot be made.
+/// assert!(Refused::new(250, EnhancedCode::transient(7, 1), "x").is_err());
+/// assert!(Refused::new(550, EnhancedCode::transient(7, 1), "x").is_err());
+/// assert!(Refused::new(451, EnhancedCode::transient(7, 1), "x\r\n250 y").is_err());
+/// # Ok::<(), smtp_proto::wire::InvalidReply>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused<'r> {
     pub(crate) code: u16,

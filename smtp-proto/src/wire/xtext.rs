@@ -5,6 +5,14 @@ use alloc::{borrow::Cow, string::String, vec::Vec};
 use core::fmt;
 
 /// Valid xtext, still encoded; it may be empty.
+///
+/// ```
+/// use smtp_proto::wire::Xtext;
+///
+/// let text = Xtext::encode(b"a+b=c");
+/// assert_eq!(text.as_str(), "a+2Bb+3Dc");
+/// assert_eq!(&*text.decode(), b"a+b=c");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Xtext<'b>(Cow<'b, str>);
 
