@@ -11,3 +11,18 @@ mod client_script;
 mod server;
 mod server_model;
 mod server_script;
+
+#[test]
+fn the_models_know_nothing_of_the_machines() {
+    for (file, text) in [
+        ("client_model/commands.rs", include_str!("client_model/commands.rs")),
+        ("client_model/mod.rs", include_str!("client_model/mod.rs")),
+        ("client_model/replies.rs", include_str!("client_model/replies.rs")),
+        ("server_model/answers.rs", include_str!("server_model/answers.rs")),
+        ("server_model/body.rs", include_str!("server_model/body.rs")),
+        ("server_model/commands.rs", include_str!("server_model/commands.rs")),
+        ("server_model/mod.rs", include_str!("server_model/mod.rs")),
+    ] {
+        assert!(!text.contains("smtp_proto"), "{file}");
+    }
+}

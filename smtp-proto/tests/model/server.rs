@@ -46,6 +46,12 @@ fn config(setup: &Setup) -> Arc<ServerConfig> {
     if setup.chunking {
         extensions = extensions.chunking();
     }
+    if setup.binarymime {
+        extensions = extensions.binarymime();
+    }
+    if setup.xclient {
+        extensions = extensions.danger_xclient();
+    }
     if setup.starttls {
         extensions = extensions.starttls();
     }
@@ -124,6 +130,7 @@ fn answer(machine: &mut ServerConnection, question: Question, answer: Answer) ->
         Question::Verify(pending) => worded!(pending),
         Question::Expand(pending) => worded!(pending),
         Question::Help(pending) => worded!(pending),
+        Question::Xclient(pending) => worded!(pending),
         other => panic!("nobody is offered {other:?}"),
     }
 }
@@ -151,6 +158,7 @@ fn words(event: &Event<'_>) -> String {
         Event::Verify { what, .. } => format!("vrfy {what}"),
         Event::Expand { what, .. } => format!("expn {what}"),
         Event::Help { .. } => "help".into(),
+        Event::Xclient { .. } => "xclient".into(),
         Event::Violation(_) => String::new(),
         fact => format!("{fact:?}"),
     }

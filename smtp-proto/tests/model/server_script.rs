@@ -40,7 +40,7 @@ const ANSWERS: [Answer; 6] = [
 pub(crate) fn setup() -> impl Strategy<Value = Setup> {
     let modes = select(vec![Mode::Smtp, Mode::Smtp, Mode::Submission, Mode::Lmtp]);
     let bare = select(vec![Bare::Refuse, Bare::Normalise, Bare::Pass]);
-    let flags = any::<[bool; 5]>();
+    let flags = any::<[bool; 7]>();
     let limits = (1..4usize, select(vec![2usize, 4, 20, 20, 20]), 1..4usize, 1..5usize);
     let message = (option::weighted(0.3, Just(998)), select(vec![0u64, 3_000, 1 << 20]));
     let times = (any::<bool>(), option::weighted(0.1, select(vec![90u64, 400, 1_000])));
@@ -60,6 +60,8 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
             auth: flags[2] || mode == Mode::Submission,
             auth_in_clear: flags[3] || mode == Mode::Submission,
             expn: flags[4],
+            binarymime: (flags[0] | flags[1]) && flags[5],
+            xclient: flags[6],
             message: 65_536,
             text_line: message.0,
             swallow: message.1,
@@ -88,6 +90,7 @@ const LINES: &[&str] = &[
     "MAIL FROM:<a@b.example> SIZE=65537\r\n",
     "MAIL FROM:<a@b.example> BODY=8BITMIME\r\n",
     "MAIL FROM:<> NONSENSE=1\r\n",
+    "MAIL FROM:<> BODY=BINARYMIME\r\n",
     "MAIL FROM:a@b.example\r\n",
     "RCPT TO:<c@d.example>\r\n",
     "rcpt TO:<e@d.example>\r\n",
@@ -118,6 +121,8 @@ const LINES: &[&str] = &[
     "AUTH PLAIN no!\r\n",
     "AUTH NONE\r\n",
     "AUTH\r\n",
+    "XCLIENT\r\n",
+    "XCLIENT NAME=c.example\r\n",
     "YWJj\r\n",
     "*\r\n",
     "no base64\r\n",
@@ -152,6 +157,7 @@ pub(crate) fn fitting(place: &str) -> &'static [&'static str] {
             "EHLO c.example\r\n",
             "LHLO c.example\r\n",
             "EHLO c.example\r\nSTARTTLS\r\n",
+            "XCLIENT LOGIN=somebody\r\nEHLO c.example\r\n",
             "HELO c.example\r\n",
         ],
         "ready" => &[
@@ -159,6 +165,8 @@ pub(crate) fn fitting(place: &str) -> &'static [&'static str] {
             "MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n",
             "MAIL FROM:<>\r\nRCPT TO:<c@d.example>\r\nRCPT TO:<e@d.example>\r\nDATA\r\n",
             "MAIL FROM:<>\r\nRCPT TO:<c@d.example>\r\nBDAT 3\r\nabcBDAT 3 LAST\r\ndef",
+            "MAIL FROM:<> BODY=BINARYMIME\r\nRCPT TO:<c@d.example>\r\n",
+            "XCLIENT NAME=c.example\r\n",
             "STARTTLS\r\n",
             "AUTH LOGIN\r\n",
             "AUTH PLAIN AGEAYg==\r\n",

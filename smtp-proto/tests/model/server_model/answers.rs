@@ -48,6 +48,12 @@ impl Model {
             // RFC 5321 §3.1
             "connect" => self.reply_to(number, "220"),
             "hello" => self.accept_hello(number),
+            // XCLIENT_README: the session begins again, for the client that was named.
+            "xclient" => {
+                self.reply_to(number, "220");
+                self.hello = None;
+                self.authenticated = self.login_asked;
+            }
             // RFC 3207 §4.2: what was said in clear is forgotten.
             "starttls" => {
                 self.reply_to(number, "220 2.0.0");
@@ -69,6 +75,7 @@ impl Model {
             "mail" => {
                 self.reply_to(number, own.unwrap_or("250 2.1.0"));
                 self.mail = true;
+                self.binary = self.binary_asked;
                 self.transactions += 1;
             }
             "rcpt" => {
@@ -114,11 +121,16 @@ impl Model {
             ("8BITMIME", true),
             ("ENHANCEDSTATUSCODES", true),
             ("CHUNKING", setup.chunking),
+            ("BINARYMIME", setup.binarymime),
             // RFC 3207 §4.2: not inside TLS.
             ("STARTTLS", setup.starttls && !self.tls),
             // RFC 4954 §4: not in clear, unless that is wanted.
             ("AUTH PLAIN LOGIN", setup.auth && (self.tls || setup.auth_in_clear)),
             ("EXPN", setup.expn),
+            (
+                "XCLIENT NAME REVERSE_NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT",
+                setup.xclient,
+            ),
         ];
         let offered: Vec<&str> =
             offered.iter().filter(|(_, offered)| *offered).map(|(keyword, _)| *keyword).collect();
@@ -135,6 +147,11 @@ impl Model {
                 self.rejected = true;
             }
             "hello" => self.reply_to(number, &reply[..3]),
+            // Who is refused for its client has nothing more to say for it.
+            "xclient" => {
+                self.reply_to(number, reply);
+                self.rejected = true;
+            }
             // RFC 4954 §4: failures are counted, and one too many ends it.
             "auth" => {
                 self.in_auth = false;

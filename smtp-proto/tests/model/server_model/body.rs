@@ -163,8 +163,8 @@ impl Model {
             self.refuse_message("552 5.3.4", "TooLarge");
             return self.swallow();
         }
-        // §4.5.3.1.6: so many octets, and a CRLF.
-        if let Some(most) = self.setup.text_line {
+        // §4.5.3.1.6: so many octets, and a CRLF. RFC 3030 §3: binary content has no lines.
+        if let Some(most) = self.setup.text_line.filter(|_| !self.binary) {
             let end_of_line = octet == b'\n' || (octet == b'\r' && self.message.line == most);
             if self.message.line >= most && !end_of_line {
                 self.refuse_message("554 5.6.0", "TextLineTooLong");

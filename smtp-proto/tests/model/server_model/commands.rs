@@ -90,6 +90,7 @@ impl Model {
             "NOOP" | "HELP" | "VRFY" | "EXPN" => self.information(&verb, args),
             "STARTTLS" => self.start_tls(args),
             "AUTH" => self.auth(args),
+            "XCLIENT" => self.xclient(args),
             "GET" => {
                 // Another protocol: nothing of it may run.
                 self.violations += 1;
@@ -144,6 +145,7 @@ impl Model {
         let Some((_, params)) = path_and_params(args, "FROM:") else {
             return wrong("501 5.1.7");
         };
+        self.binary_asked = false;
         for param in params.split(' ').filter(|param| !param.is_empty()) {
             let (keyword, value) = param.split_once('=').unwrap_or((param, ""));
             match keyword {
@@ -153,7 +155,12 @@ impl Model {
                 "SIZE" if value.parse::<u64>().unwrap() > self.setup.message => {
                     return wrong("552 5.3.4");
                 }
-                "SIZE" | "BODY" => {}
+                // RFC 3030 §3
+                "BODY" if value == "BINARYMIME" && !self.setup.binarymime => {
+                    return wrong("504 5.5.4");
+                }
+                "BODY" => self.binary_asked = value == "BINARYMIME",
+                "SIZE" => {}
                 _ => return wrong("555 5.5.4"),
             }
         }
@@ -181,9 +188,9 @@ impl Model {
         Ok(())
     }
 
-    /// §4.1.1.4: behind RCPT. RFC 3030 §2: not between BDATs.
+    /// §4.1.1.4: behind RCPT. RFC 3030 §2, §3: not between BDATs, nor for binary content.
     fn data(&mut self, args: &str) -> Outcome {
-        let outcome = if self.recipients == 0 || self.chunked || self.failed {
+        let outcome = if self.recipients == 0 || self.binary || self.chunked || self.failed {
             ORDER
         } else if !args.is_empty() {
             wrong("501 5.5.4")
@@ -333,6 +340,22 @@ impl Model {
         }
         self.in_auth = true;
         self.ask("auth", &format!("auth {args}"));
+        Ok(())
+    }
+
+    /// Postfix's XCLIENT_README: from those who are offered it, not in a transaction.
+    fn xclient(&mut self, args: &str) -> Outcome {
+        if !self.setup.xclient || self.hello == Some("HELO") {
+            return wrong("550 5.7.0");
+        }
+        if self.rejected || self.mail {
+            return ORDER;
+        }
+        if args.is_empty() {
+            return wrong("501 5.5.4");
+        }
+        self.login_asked = args.contains("LOGIN=");
+        self.ask("xclient", "xclient");
         Ok(())
     }
 

@@ -23,10 +23,12 @@ pub(crate) struct Setup {
     pub(crate) mode: Mode,
     pub(crate) bare: Bare,
     pub(crate) chunking: bool,
+    pub(crate) binarymime: bool,
     pub(crate) starttls: bool,
     pub(crate) auth: bool,
     pub(crate) auth_in_clear: bool,
     pub(crate) expn: bool,
+    pub(crate) xclient: bool,
     /// Octets of a message, of a text line, and of refused messages that are swallowed.
     pub(crate) message: u64,
     pub(crate) text_line: Option<u64>,
@@ -117,8 +119,13 @@ pub(crate) struct Model {
     hello_asked: &'static str,
     tls: bool,
     authenticated: bool,
+    /// The XCLIENT that is asked about names a user.
+    login_asked: bool,
     in_auth: bool,
     mail: bool,
+    /// The message has BODY=BINARYMIME; so has the one that is asked about.
+    binary: bool,
+    binary_asked: bool,
     recipients: usize,
     /// A BDAT of the message was accepted; one has failed.
     chunked: bool,
@@ -165,8 +172,11 @@ impl Model {
             hello_asked: "",
             tls: false,
             authenticated: false,
+            login_asked: false,
             in_auth: false,
             mail: false,
+            binary: false,
+            binary_asked: false,
             recipients: 0,
             chunked: false,
             failed: false,
@@ -419,7 +429,7 @@ impl Model {
         if self.mail {
             self.told.push(format!("Reset({cause})"));
         }
-        (self.mail, self.chunked, self.failed) = (false, false, false);
+        (self.mail, self.binary, self.chunked, self.failed) = (false, false, false, false);
         self.recipients = 0;
         self.message.size = 0;
     }
