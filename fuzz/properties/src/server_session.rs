@@ -209,8 +209,8 @@ impl Session {
             }
             Event::Reset(_) => {
                 assert!(self.in_transaction, "a reset outside a transaction");
+                assert!(!self.in_body, "a reset in the middle of a body");
                 self.in_transaction = false;
-                self.in_body = false;
                 self.discarded = false;
             }
             Event::Mail { .. } => {
