@@ -1,26 +1,28 @@
-//! Our parser of command lines beside those of others.
+//! Our parsers of command lines and replies beside those of others.
 //!
 //! Each reads the same line, and says what it took it for, as facts that can be compared. Where two
-//! differ, the difference belongs to a class of [`CLASSES`], which says who is right, by which
-//! section; `README.md` has them in words. A difference of no class is news.
+//! differ, the difference belongs to a class of [`CLASSES`] or [`REPLY_CLASSES`], which says who is
+//! right, by which section; `README.md` has them in words. A difference of no class is news.
 
 mod classes;
 mod facts;
 mod line;
 mod ours;
 mod peers;
+mod replies;
 
-pub use classes::{CLASSES, Class, Verdict};
+pub use classes::{CLASSES, Class, REPLY_CLASSES, Verdict};
 pub use facts::{Facts, Outcome};
 pub use ours::ours;
 pub use peers::{PEERS, Peer};
+pub use replies::reply_differences;
 
 /// A line that we and a peer do not take for the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// The peer's name.
     pub peer: &'static str,
-    /// The line, without the CRLF that it was given with.
+    /// The line, without the CRLF that it was given with; of replies, all octets.
     pub line: Vec<u8>,
     /// What we take it for, as far as the peer would show it.
     pub ours: Outcome,
@@ -29,9 +31,10 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// The classes that it belongs to; one of them is enough to explain it.
-    pub fn classes(&self) -> impl Iterator<Item = &'static Class> {
-        CLASSES.iter().filter(|class| class.explains(self))
+    /// Whether one of `classes` explains it.
+    #[must_use]
+    pub fn is_of(&self, classes: &[Class]) -> bool {
+        classes.iter().any(|class| class.explains(self))
     }
 }
 

@@ -15,12 +15,12 @@ pub fn ours(line: &[u8]) -> Outcome {
     let verb = String::from_utf8_lossy(&line[..end]).to_ascii_uppercase();
     let (mode, start) = match verb.as_str() {
         "LHLO" => (Mode::Lmtp, Start::Plain),
-        "STARTTLS" | "HELO" | "EHLO" | "AUTH" => (Mode::Smtp, Start::Plain),
+        "STARTTLS" | "HELO" | "EHLO" | "AUTH" | "ETRN" => (Mode::Smtp, Start::Plain),
         _ => (Mode::Submission, Start::Tls),
     };
     let script = match verb.as_str() {
         "HELO" | "EHLO" | "LHLO" => 0,
-        "STARTTLS" | "AUTH" => 1,
+        "STARTTLS" | "AUTH" | "ETRN" => 1,
         "RCPT" => 3,
         "DATA" | "BDAT" => 4,
         _ => 2,

@@ -1,6 +1,8 @@
 //! All the lines of the corpus of commands, and many made from them.
 
-use smtp_differential::{CLASSES, Difference, Verdict, differences};
+use smtp_differential::{
+    CLASSES, Difference, REPLY_CLASSES, Verdict, differences, reply_differences,
+};
 use std::{fs, path::Path};
 
 /// The lines in the corpora of commands, addresses and parameters.
@@ -154,7 +156,7 @@ fn made(from: &[Vec<u8>], many: usize) -> Vec<Vec<u8>> {
 /// The differences that no class explains.
 fn unexplained(lines: &[Vec<u8>]) -> Vec<Difference> {
     let all = lines.iter().flat_map(|line| differences(line));
-    all.filter(|difference| difference.classes().next().is_none()).collect()
+    all.filter(|difference| !difference.is_of(CLASSES)).collect()
 }
 
 #[test]
@@ -170,10 +172,26 @@ fn every_difference_about_lines_made_from_them_is_known() {
 }
 
 #[test]
+fn every_difference_about_replies_is_known() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/reply");
+    let files = fs::read_dir(&folder).expect("a corpus");
+    let paths = files.map(|entry| entry.expect("a readable folder").path());
+    // The first octet is not of the reply.
+    let wires = paths.filter_map(|path| fs::read(path).ok()?.get(1..).map(<[u8]>::to_vec));
+    let mut wires: Vec<Vec<u8>> = wires.collect();
+    wires.sort();
+    wires.extend(made(&wires, 20_000));
+    let all = wires.iter().flat_map(|wire| reply_differences(wire));
+    let unknown: Vec<_> = all.filter(|difference| !difference.is_of(REPLY_CLASSES)).collect();
+    assert_eq!(unknown, []);
+}
+
+#[test]
 fn every_class_explains_its_example() {
     let mut silent = Vec::new();
-    for class in CLASSES {
-        let found = differences(class.example);
+    let commands = CLASSES.iter().map(|class| (class, differences(class.example)));
+    let replies = REPLY_CLASSES.iter().map(|class| (class, reply_differences(class.example)));
+    for (class, found) in commands.chain(replies) {
         let shows = |peer: &&str| found.iter().any(|it| it.peer == *peer && class.explains(it));
         silent.extend(class.peers.iter().filter(|peer| !shows(peer)).map(|it| (class.name, it)));
     }
@@ -193,6 +211,7 @@ fn the_page_lists_every_class_and_no_other() {
         .collect();
     let classes: Vec<String> = CLASSES
         .iter()
+        .chain(REPLY_CLASSES)
         .map(|class| {
             let who = match class.verdict {
                 Verdict::Ours => "ours",

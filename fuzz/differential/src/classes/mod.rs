@@ -1,8 +1,10 @@
 //! The differences that are known.
 
-mod table;
+mod commands;
+mod replies;
 
-pub use table::CLASSES;
+pub use commands::CLASSES;
+pub use replies::REPLY_CLASSES;
 
 use crate::{Difference, line::Parts};
 

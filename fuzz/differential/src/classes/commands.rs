@@ -1,4 +1,4 @@
-//! Every kind of difference, in the order of `README.md`.
+//! Every kind of difference about commands, in the order of `README.md`.
 
 use super::{Class, Verdict};
 use crate::line::Parts;
@@ -7,7 +7,7 @@ const STALWART: &str = "smtp-proto";
 const CODEC: &str = "smtp-codec";
 const MAILIN: &str = "mailin";
 
-/// All kinds.
+/// All kinds, of commands.
 pub const CLASSES: &[Class] = &[
     Class {
         name: "SOURCE-ROUTE",
