@@ -239,6 +239,15 @@ impl Pair {
         Ok(())
     }
 
+    /// Answers to the first of what is awaited.
+    fn answer(&self, which: &[Index]) -> String {
+        let answer = |(which, command): (&Index, &'static str)| {
+            let answers = answers(command);
+            answers[which.index(answers.len())]
+        };
+        which.iter().zip(self.model.awaited()).map(answer).collect()
+    }
+
     fn pass(&mut self, seconds: u64) {
         self.dialogue.push(format!("   {seconds} s pass"));
         self.model.pass(seconds);
@@ -250,15 +259,7 @@ impl Pair {
         match action {
             Action::Say(text, cuts) => return self.says(text, cuts),
             Action::Answer(which, cuts) => {
-                let awaited = self.model.awaited();
-                let text: String = which
-                    .iter()
-                    .zip(awaited)
-                    .map(|(which, command)| {
-                        let answers = answers(command);
-                        answers[which.index(answers.len())]
-                    })
-                    .collect();
+                let text = self.answer(which);
                 return self.says(&text, cuts);
             }
             Action::Give(command) => self.gives(*command)?,
@@ -278,9 +279,11 @@ impl Pair {
                 self.client.write(b"");
                 self.model.block(*blocked);
             }
-            Action::Finish => {
-                self.dialogue.push("S: (end)".into());
-                self.model.finish();
+            Action::Finish(which) => {
+                let text = self.answer(which);
+                self.dialogue.push(format!("S: {} (end)", text.escape_debug()));
+                self.model.finish(&text);
+                self.client.input += &text;
                 self.client.machine.handle_eof();
             }
         }

@@ -22,8 +22,8 @@ pub(crate) enum Action {
     PassToDeadline(bool),
     /// The server takes no octets of commands for a while, or does so again.
     Block(bool),
-    /// The server has closed its side.
-    Finish,
+    /// The server answers some of what it has heard, and closes its side.
+    Finish(Vec<Index>),
 }
 
 pub(crate) const COMMANDS: &[Command] = &[
@@ -149,7 +149,7 @@ fn action() -> impl Strategy<Value = Action> {
         2 => select(vec![1u64, 30, 59, 60, 119, 120, 299, 300, 600]).prop_map(Action::Pass),
         1 => prop::bool::weighted(0.5).prop_map(Action::PassToDeadline),
         3 => prop::bool::weighted(0.4).prop_map(Action::Block),
-        1 => Just(Action::Finish),
+        2 => vec(any::<Index>(), 0..4).prop_map(Action::Finish),
     ]
 }
 

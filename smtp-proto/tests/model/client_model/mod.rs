@@ -182,7 +182,9 @@ impl Model {
         self.advance();
     }
 
-    pub(crate) fn finish(&mut self) {
+    /// The server says this and closes its side; what is whole of it still counts.
+    pub(crate) fn finish(&mut self, text: &str) {
+        self.input += text;
         self.eof = true;
         self.advance();
     }
@@ -295,12 +297,12 @@ impl Model {
             }
             return true;
         }
-        // What was heard before a command left is no reply to it.
-        self.send();
         if self.eof {
             self.close("Eof");
         }
-        self.eof && self.settled != Place::Closed
+        // What was heard before a command left is no reply to it.
+        self.send();
+        false
     }
 
     /// What has not left and makes no sense any more does not leave.
