@@ -1,7 +1,11 @@
 //! LMTP (RFC 2033).
 
 use crate::desk::Desk;
-use smtp_proto::client::{ClientConfig, Mode};
+use smtp_proto::{
+    Misuse,
+    client::{ClientConfig, Mode},
+    wire::{HelloName, Mail, ReversePath},
+};
 
 fn ready(keywords: &[&str]) -> Desk {
     Desk::ready_with(ClientConfig::builder().mode(Mode::Lmtp).build(), keywords)
@@ -50,6 +54,8 @@ fn the_last_chunk_has_them_too() {
     desk.sends();
     let told = desk.hears("250 ok\r\n550 no\r\n503 no recipients\r\n");
     assert_eq!(told[2..], ["delivery 2 0 503", "Decision"]);
+    let again = desk.machine.mail(&Mail::new(ReversePath::Null));
+    assert_eq!(again, Err(Misuse::NotNow), "the server has a transaction without recipients");
 }
 
 #[test]
@@ -72,7 +78,7 @@ fn a_421_among_them_ends_the_connection() {
 fn there_is_no_helo_in_lmtp() {
     let mut desk = Desk::with(ClientConfig::builder().mode(Mode::Lmtp).build());
     desk.hears("220 hi\r\n");
-    let name = smtp_proto::wire::HelloName::parse("client.example").unwrap();
+    let name = HelloName::parse("client.example").unwrap();
     let hello = desk.machine.hello(&name);
     desk.give(hello);
     assert_eq!(desk.sends(), "LHLO client.example\r\n");

@@ -58,11 +58,11 @@ fn data_needs_an_accepted_recipient() {
         r"C: MAIL FROM:<a@client.example.test>
         S: 250
         C: DATA
-        S: 503 5.5.1 ...
+        S: 503 5.5.1 No valid recipients
         C: RCPT TO:<nobody@example.test>
         S: 550 5.1.1 ...
         C: DATA
-        S: 503 5.5.1 ...
+        S: 503 5.5.1 No valid recipients
         C: RCPT TO:<user1@example.test>
         S: 250
         C: DATA
