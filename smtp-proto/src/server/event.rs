@@ -9,11 +9,12 @@ use crate::{
     wire::{Base64, Hello, HelloName, Mail, Mechanism, Rcpt, Text, Verb},
 };
 use alloc::boxed::Box;
+use core::fmt;
 
 /// Something that the peer did. What carries a [`Pending`] is a question.
 ///
-/// Events borrow the input they were parsed from, never the machine.
-#[derive(Debug)]
+/// Events borrow the input they were parsed from, never the machine. Their `Debug` form may be
+/// logged: it has addresses, but neither an octet of a message nor a response to AUTH.
 #[non_exhaustive]
 pub enum Event<'b> {
     /// The peer connected. Accept sends 220; refuse sends 554 or 421 and leaves the session open
@@ -147,6 +148,56 @@ pub enum Event<'b> {
     Violation(Violation),
     /// QUIT, already answered.
     Quit,
+}
+
+impl fmt::Debug for Event<'_> {
+    /// As derived, but for [`Body`](Self::Body), which shows how many octets there are.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, fields): (_, &[(&str, &dyn fmt::Debug)]) = match self {
+            Self::Connect(pending) => return f.debug_tuple("Connect").field(pending).finish(),
+            Self::StartTls(pending) => return f.debug_tuple("StartTls").field(pending).finish(),
+            Self::Handshake(pending) => return f.debug_tuple("Handshake").field(pending).finish(),
+            Self::AuthAborted(why) => return f.debug_tuple("AuthAborted").field(why).finish(),
+            Self::Body(octets) => return write!(f, "Body([{} octets])", octets.len()),
+            Self::BodyAborted(why) => return f.debug_tuple("BodyAborted").field(why).finish(),
+            Self::Reset(cause) => return f.debug_tuple("Reset").field(cause).finish(),
+            Self::Violation(why) => return f.debug_tuple("Violation").field(why).finish(),
+            Self::Quit => return f.write_str("Quit"),
+            Self::Hello { kind, name, pending } => {
+                ("Hello", &[("kind", kind), ("name", name), ("pending", pending)])
+            }
+            Self::Auth { mechanism, initial, pending } => {
+                ("Auth", &[("mechanism", mechanism), ("initial", initial), ("pending", pending)])
+            }
+            Self::AuthResponse { data, pending } => {
+                ("AuthResponse", &[("data", data), ("pending", pending)])
+            }
+            Self::Mail { mail, pending } => ("Mail", &[("mail", mail), ("pending", pending)]),
+            Self::Rcpt { rcpt, pending } => ("Rcpt", &[("rcpt", rcpt), ("pending", pending)]),
+            Self::Data { framing, pending } => {
+                ("Data", &[("framing", framing), ("pending", pending)])
+            }
+            Self::BodyEnd { size, pending } => ("BodyEnd", &[("size", size), ("pending", pending)]),
+            Self::Delivery { size, index, pending } => {
+                ("Delivery", &[("size", size), ("index", index), ("pending", pending)])
+            }
+            Self::Verify { what, pending } => ("Verify", &[("what", what), ("pending", pending)]),
+            Self::Expand { what, pending } => ("Expand", &[("what", what), ("pending", pending)]),
+            Self::Etrn { queue, pending } => ("Etrn", &[("queue", queue), ("pending", pending)]),
+            Self::Xclient { client, pending } => {
+                ("Xclient", &[("client", client), ("pending", pending)])
+            }
+            Self::Help { topic, pending } => ("Help", &[("topic", topic), ("pending", pending)]),
+            Self::Command { verb, args, pending } => {
+                ("Command", &[("verb", verb), ("args", args), ("pending", pending)])
+            }
+        };
+        let mut event = f.debug_struct(name);
+        for (name, field) in fields {
+            event.field(name, field);
+        }
+        event.finish()
+    }
 }
 
 /// Why a body ended before its end, or was refused at it by the machine.
