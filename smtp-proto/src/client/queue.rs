@@ -81,6 +81,9 @@ pub(super) struct Queue {
     base: u64,
     /// The position up to which commands may leave now.
     gate: u64,
+    /// The end of the last command that was let leave and ends a group. While it is open nothing
+    /// may leave behind it.
+    barrier: u64,
     open: VecDeque<Open>,
     run: Run,
     /// Octets written in all: commands, and runs.
@@ -113,6 +116,7 @@ impl Queue {
             return false;
         }
         self.gate = self.end();
+        self.barrier = self.gate;
         if let Some(first) = self.open.front_mut() {
             first.end = self.gate;
         }
@@ -189,28 +193,41 @@ impl Queue {
         let from = self.written;
         let length = usize::try_from(first.end - self.position()).unwrap_or(0);
         self.octets.drain(from..from + length);
+        if self.barrier >= first.end {
+            self.barrier -= length as u64;
+        }
         for open in &mut self.open {
             open.end -= length as u64;
         }
     }
 
-    /// Lets leave what may: with PIPELINING to the end of a group, else one command.
+    /// Lets leave what may: with PIPELINING to the end of a group, else one command. What may leave
+    /// already is not looked at again, however often replies come.
     pub(super) fn release(&mut self) {
+        if self.awaits_group() {
+            return;
+        }
         let last = if self.pipelining {
-            self.open.iter().find(|open| open.kind.ends_group())
+            let held = self.open.partition_point(|open| open.end <= self.gate);
+            self.open.range(held..).find(|open| open.kind.ends_group())
         } else {
             self.open.front()
         };
+        if let Some(last) = last.filter(|last| last.kind.ends_group()) {
+            self.barrier = last.end;
+        }
         let end = last.map_or(self.end(), |open| open.end);
         self.gate = self.gate.max(end);
     }
 
+    /// Whether a command that ends a group may leave, or has left, and has no reply.
+    fn awaits_group(&self) -> bool {
+        self.open.front().is_some_and(|first| first.end <= self.barrier)
+    }
+
     /// Whether a command given now would leave at once.
     pub(super) fn may_leave_at_once(&self) -> bool {
-        self.open.is_empty()
-            || (self.pipelining
-                && self.gate == self.end()
-                && !self.open.iter().any(|o| o.kind.ends_group()))
+        self.open.is_empty() || (self.pipelining && self.gate == self.end() && !self.awaits_group())
     }
 
     /// `n` octets of a message are the embedder's to write, behind all that was queued so far.
@@ -287,6 +304,7 @@ impl Queue {
         self.run.left = 0;
         self.open.clear();
         self.gate = self.position();
+        self.barrier = 0;
     }
 
     /// Gives back what memory can be given back.
