@@ -392,7 +392,7 @@ fn shown(text: &str) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_500, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn a_server_does_what_its_model_does_whatever_happens((setup, actions) in script()) {

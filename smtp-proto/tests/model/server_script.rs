@@ -49,7 +49,7 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
         16 => Just(Some(Answer::Yes)),
         2 => Just(Some(Answer::Challenge)),
         2 => select(&ANSWERS[..]).prop_map(Some),
-        3 => Just(None),
+        7 => Just(None),
     ];
     (modes, bare, flags, limits, message, times, vec(answer, 1..12)).prop_map(
         |(mode, bare, flags, limits, message, times, at_once)| Setup {
