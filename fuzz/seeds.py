@@ -504,7 +504,7 @@ def dsns():
         yield text.encode()
     for length in (99, 100, 101):
         yield b"ENVID=" + b"x" * length
-    for length in (484, 487, 488):
+    for length in (484, 488, 489):
         yield b"ORCPT=rfc822;" + b"x" * (length - 1)
     yield bytes(range(256))
     yield b""
