@@ -78,9 +78,15 @@ impl Client {
                 }
                 // MAIL accepted; or never sent, since all before it was refused.
                 Some(_) => {}
-                None => return Ok(said),
+                None => break,
             }
         }
+        if !self.machine.is_idle() {
+            // Nobody was wanted, and a refused DATA leaves the transaction open.
+            self.machine.rset()?;
+            self.next()?;
+        }
+        Ok(said)
     }
 
     /// The octets of the message: slices of it, with dots between them where RFC 5321 §4.5.2 wants

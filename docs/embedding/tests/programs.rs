@@ -162,6 +162,28 @@ fn the_client_sends_an_envelope_in_one_write_and_tells_of_each_recipient() {
 }
 
 #[test]
+fn a_transaction_that_fails_does_not_stand_in_the_way_of_the_next() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap();
+    thread::spawn(move || {
+        threads::serve(server.incoming().map_while(Result::ok), &config(), || {
+            let mut inbox = by_events::Inbox::new(Store::default());
+            move |smtp, event| {
+                let _ = inbox.answer(smtp, event);
+            }
+        });
+    });
+    let name = HelloName::parse("client.example.test").unwrap();
+    let mut client = Client::open(TcpStream::connect(address).unwrap(), &name).unwrap();
+    for (to, last) in [("<nobody@example.test>", 503), ("<ann@example.test>", 250)].repeat(2) {
+        let to = [ForwardPath::parse(to).unwrap().0];
+        let said = client.send(ReversePath::Null, &to, TEA).unwrap();
+        assert!(said[1].starts_with(&last.to_string()), "{said:?}");
+    }
+    client.quit().unwrap();
+}
+
+#[test]
 fn more_recipients_than_the_machine_holds_are_given_as_there_is_room() {
     let catcher = MailCatcher::start().unwrap();
     let stream = TcpStream::connect(catcher.address()).unwrap();

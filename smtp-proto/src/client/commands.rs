@@ -120,7 +120,8 @@ impl ClientConnection {
         Ok(())
     }
 
-    /// MAIL: starts a transaction.
+    /// MAIL: starts a transaction. One whose recipients were all refused is still open, and needs
+    /// [`rset`](Self::rset) first.
     ///
     /// # Errors
     /// [`Misuse::NotOffered`] for a parameter that the server does not know, [`Misuse::TooLarge`]
