@@ -132,7 +132,11 @@ impl<N> fmt::Debug for VirtualServer<N> {
 mod tests {
     use super::VirtualServer;
     use crate::policy::Policy;
-    use smtp_driver::Runtime;
+    use smtp_driver::{Envelope, Handler, Peer, Runtime, Verdict};
+    use smtp_proto::{
+        server::Session,
+        wire::{Rcpt, Refused},
+    };
     use std::{future::pending, time::Duration};
 
     const RCPT: &str = "
@@ -161,6 +165,32 @@ mod tests {
         let readme = include_str!("../README.md");
         assert!(readme.contains(&format!("```text\n{shown}\n```")), "{shown}");
         assert_eq!(server.speak("S: 220\nX: NOOP").unwrap_err().line, 2);
+    }
+
+    /// Its body waits for ever, and no timer runs while it does.
+    struct Stuck;
+
+    impl Handler for Stuck {
+        type Recipient = ();
+
+        async fn rcpt(&self, _: Session, _: &Rcpt<'_>) -> Verdict {
+            Verdict::YES
+        }
+
+        async fn body(&mut self, _: &[&[u8]]) -> Result<(), Refused<'static>> {
+            pending().await
+        }
+
+        async fn end(&mut self, _: Session, _: &Envelope<()>, _: u64) -> Verdict {
+            Verdict::YES
+        }
+    }
+
+    #[test]
+    fn a_body_that_waits_for_what_never_happens_is_an_error_and_no_panic() {
+        let dialogue = RCPT.to_owned() + "\nC: DATA\nS: 354\nC: x\nS: 250";
+        let why = VirtualServer::new(|_: &Peer| Stuck).speak(&dialogue).unwrap_err().why;
+        assert!(why.contains("never happens"), "{why}");
     }
 
     #[test]
