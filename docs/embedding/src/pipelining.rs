@@ -66,7 +66,12 @@ impl Client {
                 }
             }
         }
-        let mut last = self.machine.data()?;
+        let mut last = loop {
+            match self.machine.data() {
+                Err(Misuse::Full) => early.extend(self.next()?),
+                given => break given?,
+            }
+        };
         let mut said = Vec::new();
         loop {
             match early.pop_front().map_or_else(|| self.next(), |event| Ok(Some(event)))? {
