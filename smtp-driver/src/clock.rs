@@ -7,10 +7,12 @@ use std::{
     time::Duration,
 };
 
-/// A runtime's clock with a timer that is moved only when its deadline changes.
+/// A runtime's clock with a timer that is moved only where it would fire too late, or has fired too
+/// early: most deadlines are moved away again before they come.
 pub(crate) struct Clock<R: Runtime> {
     runtime: R,
     timer: R::Timer,
+    /// When the timer fires; not after the deadline.
     armed: Option<Instant>,
 }
 
@@ -26,14 +28,25 @@ impl<R: Runtime> Clock<R> {
 
     /// Ready with the time once it is `at` or later.
     pub(crate) fn poll_until(&mut self, cx: &mut Context<'_>, at: Instant) -> Poll<Instant> {
-        if self.armed != Some(at) {
-            self.timer.set(Some(at));
-            self.armed = Some(at);
+        if self.armed.is_none_or(|armed| at < armed) {
+            self.arm(at);
         }
-        ready!(self.timer.poll_fired(cx));
-        self.armed = None;
-        // A timer may fire a little early by the clock; for the machine it is due all the same.
-        Poll::Ready(self.runtime.now().max(at))
+        while let Some(armed) = self.armed {
+            ready!(self.timer.poll_fired(cx));
+            // A timer may fire a little early by the clock; it is due all the same.
+            let now = self.runtime.now().max(armed);
+            if now >= at {
+                self.armed = None;
+                return Poll::Ready(now);
+            }
+            self.arm(at);
+        }
+        Poll::Pending
+    }
+
+    fn arm(&mut self, at: Instant) {
+        self.timer.set(Some(at));
+        self.armed = Some(at);
     }
 
     /// A timer of its own that fires after `delay`.

@@ -7,7 +7,7 @@ use crate::{
     runtime::{Runtime, Timer},
     serve::serve,
     service::Service,
-    stop::Stop,
+    stop::{Given, Stop},
     stream::Stream,
 };
 use smtp_proto::{CloseReason, proxy::ProxyHeader};
@@ -239,55 +239,9 @@ impl<R: Spawn, N: NewHandler> Server<R, N> {
         // Only its total counts, and that is not bounded.
         let Ok(running) = self.running.admit(None) else { return };
         let server = self.clone();
-        let next = (service, handlers);
-        self.runtime.spawn(server.serve_one(stream, peer, next, permit, running));
-    }
-
-    /// The permits are returned last, when the stream is closed.
-    async fn serve_one<S: Stream>(
-        self,
-        mut stream: S,
-        mut peer: Peer,
-        (service, handlers): (Service, Arc<N>),
-        permit: Permit,
-        running: Permit,
-    ) {
-        let told = match service.is_proxy(&peer) {
-            true => Box::pin(self.hear_proxy(&mut stream, &mut peer, &service)).await,
-            false => Ok(()),
-        };
-        let result = if let Err(error) = told {
-            Some(Err(error))
-        } else {
-            let handler = handlers.new_handler(&peer);
-            let (stop, cut) = (self.stop.given(), self.cut.given());
-            let runtime = self.runtime.clone();
-            unless(cut, serve(stream, peer.clone(), runtime, service, handler, stop)).await
-        };
-        match result {
-            Some(result) => self.notice(Notice::Ended { peer: &peer, result: &result }),
-            None => self.notice(Notice::Cut { peer: &peer }),
-        }
-        drop((permit, running));
-    }
-
-    /// Learns from a proxy who its client is.
-    async fn hear_proxy<S: Stream>(
-        &self,
-        stream: &mut S,
-        peer: &mut Peer,
-        service: &Service,
-    ) -> io::Result<()> {
-        let patience = sleep(&self.runtime, service.config().timeouts().handshake);
-        let header = unless(patience, read_header(stream));
-        match unless(self.stop.given(), header).await.flatten() {
-            Some(Ok(ProxyHeader::Client { source, destination })) => {
-                *peer = Peer { remote: Some(source), local: Some(destination) };
-                Ok(())
-            }
-            Some(header) => header.map(drop),
-            None => Err(io::ErrorKind::TimedOut.into()),
-        }
+        let permits = (permit, running);
+        let accepted = Accepted { server, stream, peer, service, handlers, permits };
+        self.runtime.spawn(Box::new(accepted).serve());
     }
 
     /// 421 in place of the greeting (RFC 5321 §3.8, §4.2.2), without the cost of a session. It has
@@ -311,8 +265,76 @@ impl<R: Spawn, N: NewHandler> Server<R, N> {
     }
 
     fn notice(&self, notice: Notice<'_>) {
-        if let Some(observer) = &self.observer {
-            observer(notice);
+        tell(self.observer.as_deref(), notice);
+    }
+}
+
+fn tell(observer: Option<&Observer>, notice: Notice<'_>) {
+    if let Some(observer) = observer {
+        observer(notice);
+    }
+}
+
+/// A connection that was accepted, and what it is served with. Boxed, for a task keeps room to its
+/// end for all that it is given.
+struct Accepted<R, N, S> {
+    server: Server<R, N>,
+    stream: S,
+    peer: Peer,
+    service: Service,
+    handlers: Arc<N>,
+    /// Returned last, when the stream is closed.
+    permits: (Permit, Permit),
+}
+
+impl<R: Spawn, N: NewHandler, S: Stream + 'static> Accepted<R, N, S> {
+    async fn serve(mut self: Box<Self>) {
+        if self.service.is_proxy(&self.peer)
+            && let Err(error) = Box::pin(self.hear_proxy()).await
+        {
+            self.server.notice(Notice::Ended { peer: &self.peer, result: &Err(error) });
+            return;
+        }
+        let (observer, peer) = (self.server.observer.clone(), self.peer.clone());
+        let (cut, session, permits) = self.begin();
+        // Pinned here: `unless` would keep room for each twice, as what it is given and as what it
+        // polls.
+        let result = unless(pin!(cut), pin!(session)).await;
+        let notice = match &result {
+            Some(result) => Notice::Ended { peer: &peer, result },
+            None => Notice::Cut { peer: &peer },
+        };
+        tell(observer.as_deref(), notice);
+        drop(permits);
+    }
+
+    /// What cuts the session off, the session, and its permits.
+    #[expect(
+        clippy::boxed_local,
+        reason = "the box is given back here, when its content has left it"
+    )]
+    fn begin(
+        self: Box<Self>,
+    ) -> (Given, impl Future<Output = io::Result<CloseReason>>, (Permit, Permit)) {
+        let Self { server, stream, peer, service, handlers, permits } = *self;
+        let handler = handlers.new_handler(&peer);
+        let stop = server.stop.given();
+        let session = serve(stream, peer, server.runtime, service, handler, stop);
+        (server.cut.given(), session, permits)
+    }
+
+    /// Learns from a proxy who its client is.
+    async fn hear_proxy(&mut self) -> io::Result<()> {
+        let Self { server, stream, peer, service, .. } = self;
+        let patience = sleep(&server.runtime, service.config().timeouts().handshake);
+        let header = unless(patience, read_header(stream));
+        match unless(server.stop.given(), header).await.flatten() {
+            Some(Ok(ProxyHeader::Client { source, destination })) => {
+                *peer = Peer { remote: Some(source), local: Some(destination) };
+                Ok(())
+            }
+            Some(header) => header.map(drop),
+            None => Err(io::ErrorKind::TimedOut.into()),
         }
     }
 }

@@ -4,21 +4,28 @@ use std::{
     collections::BTreeMap,
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, Waker},
 };
 
 /// The signal to stop. Clones are the same signal; it cannot be taken back.
 #[derive(Clone, Debug, Default)]
-pub struct Stop {
-    state: Arc<Mutex<State>>,
+pub struct Stop(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// Set while `waiting` is locked, so that nobody begins to wait unheard.
+    given: AtomicBool,
+    waiting: Mutex<Waiting>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    given: bool,
+struct Waiting {
     last_id: u64,
-    waiting: BTreeMap<u64, Waker>,
+    wakers: BTreeMap<u64, Waker>,
 }
 
 impl Stop {
@@ -30,34 +37,34 @@ impl Stop {
 
     /// Gives the signal. Doing so again has no effect.
     pub fn stop(&self) {
-        let waiting = {
-            let mut state = self.lock();
-            state.given = true;
-            std::mem::take(&mut state.waiting)
+        let wakers = {
+            let mut waiting = self.lock();
+            self.0.given.store(true, Ordering::Release);
+            std::mem::take(&mut waiting.wakers)
         };
-        waiting.into_values().for_each(Waker::wake);
+        wakers.into_values().for_each(Waker::wake);
     }
 
     /// Whether the signal was given.
     #[must_use]
     pub fn is_given(&self) -> bool {
-        self.lock().given
+        self.0.given.load(Ordering::Acquire)
     }
 
     /// Waits for the signal.
     #[must_use]
     pub fn given(&self) -> Given {
         let id = {
-            let mut state = self.lock();
-            state.last_id += 1;
-            state.last_id
+            let mut waiting = self.lock();
+            waiting.last_id += 1;
+            waiting.last_id
         };
-        Given { stop: self.clone(), id }
+        Given { stop: self.clone(), id, waker: None }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
         // Nothing can panic while the lock is held.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -66,23 +73,35 @@ impl Stop {
 pub struct Given {
     stop: Stop,
     id: u64,
+    /// Whom the signal wakes.
+    waker: Option<Waker>,
 }
 
 impl Future for Given {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.stop.lock();
-        if state.given {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.stop.is_given() {
             return Poll::Ready(());
         }
-        state.waiting.entry(self.id).or_insert_with(|| cx.waker().clone()).clone_from(cx.waker());
+        // Connections poll this whenever they wake up, mostly for the same task.
+        if self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            return Poll::Pending;
+        }
+        {
+            let mut waiting = self.stop.lock();
+            if self.stop.is_given() {
+                return Poll::Ready(());
+            }
+            waiting.wakers.insert(self.id, cx.waker().clone());
+        }
+        self.waker = Some(cx.waker().clone());
         Poll::Pending
     }
 }
 
 impl Drop for Given {
     fn drop(&mut self) {
-        self.stop.lock().waiting.remove(&self.id);
+        self.stop.lock().wakers.remove(&self.id);
     }
 }

@@ -121,7 +121,7 @@ impl<H: Handler> Talk<H> {
                 gathered = 0;
             }
             match step {
-                Step::Event(event) => self.event(link, service, event, unread, ahead).await?,
+                Step::Event(event) => self.event(link, service, event, now, unread, ahead).await?,
                 Step::Need(need) => return Ok(Step::Need(need)),
                 Step::Closed(why) => return Ok(Step::Closed(why)),
             }
@@ -146,10 +146,10 @@ impl<H: Handler> Talk<H> {
         link: &mut Link<'_, S, R>,
         service: &Service,
         event: Event<'b>,
+        asked: Instant,
         unread: &mut &'b [u8],
         ahead: &mut Ahead<'_>,
     ) -> io::Result<()> {
-        let asked = link.now();
         let session = link.conn.session();
         let handler = &mut self.handler;
         let replied = match event {

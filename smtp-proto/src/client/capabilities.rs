@@ -81,7 +81,11 @@ impl Capabilities {
         let mut capabilities = Self::default();
         for line in answer.lines().skip(1) {
             let Ok(line) = str::from_utf8(line) else { continue };
-            let (keyword, params) = line.split_once([' ', '\t', '=']).unwrap_or((line, ""));
+            let end = line.bytes().position(|octet| matches!(octet, b' ' | b'\t' | b'='));
+            let (keyword, params) = match end {
+                Some(end) => (&line[..end], &line[end + 1..]),
+                None => (line, ""),
+            };
             ext::announced(&mut capabilities, keyword, params);
             if let Some(extension) = custom.find(keyword)
                 && capabilities.custom(keyword).is_none()

@@ -148,7 +148,7 @@ impl<'b> Mail<'b> {
         let mut known = Known::new(offer);
         for param in Params::new(params) {
             let Param { keyword, value } = param.map_err(|_| BAD_PARAMETER)?;
-            match known.find(keyword, ext::mail_params(), |param| param.keyword)? {
+            match known.find(keyword, |extension| extension.mail, |param| param.keyword)? {
                 Some(param) => (param.parse)(&mut mail, value, offer)?,
                 None => known.find_other(ParameterOf::Mail, keyword)?,
             }
@@ -272,7 +272,7 @@ impl<'b> Rcpt<'b> {
         let mut known = Known::new(offer);
         for param in Params::new(params) {
             let Param { keyword, value } = param.map_err(|_| BAD_PARAMETER)?;
-            match known.find(keyword, ext::rcpt_params(), |param| param.keyword)? {
+            match known.find(keyword, |extension| extension.rcpt, |param| param.keyword)? {
                 Some(param) => (param.parse)(&mut rcpt, value, offer)?,
                 None => known.find_other(ParameterOf::Rcpt, keyword)?,
             }
@@ -321,23 +321,29 @@ impl<'a> Known<'a> {
         Self { offer, seen: 0, seen_others: 0 }
     }
 
-    /// The entry for `keyword`, if it was offered and is there for the first time; `None` if the
-    /// table has none.
+    /// The entry for `keyword` among the parameters that extensions have for this command, if it was
+    /// offered and is there for the first time; `None` if there is none.
     fn find<P>(
         &mut self,
         keyword: &str,
-        table: impl Iterator<Item = (&'static Extension, &'static P)>,
-        keyword_of: fn(&P) -> &'static str,
+        params_of: impl Fn(&Extension) -> &'static [P],
+        keyword_of: impl Fn(&P) -> &'static str,
     ) -> Result<Option<&'static P>, CommandError> {
-        let found = table
-            .enumerate()
-            .find(|(_, (_, param))| keyword_of(param).eq_ignore_ascii_case(keyword));
-        let Some((place, (extension, param))) = found else { return Ok(None) };
-        if !(extension.offered)(self.offer) {
-            return Err(UNKNOWN_PARAMETER);
+        let mut place = 0;
+        // Plain loops: the same as a chain of iterators costs a third of the whole command.
+        for extension in ext::ALL {
+            for param in params_of(extension) {
+                if keyword_of(param).eq_ignore_ascii_case(keyword) {
+                    if !(extension.offered)(self.offer) {
+                        return Err(UNKNOWN_PARAMETER);
+                    }
+                    note(&mut self.seen, place)?;
+                    return Ok(Some(param));
+                }
+                place += 1;
+            }
         }
-        note(&mut self.seen, place)?;
-        Ok(Some(param))
+        Ok(None)
     }
 
     /// A parameter of an extension of the embedder, if it was offered and is there for the first

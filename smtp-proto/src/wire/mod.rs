@@ -64,6 +64,7 @@ fn whole<'b, T>(
 /// What follows `prefix`, compared without case.
 ///
 /// Not nom's `tag_no_case`: on text that one folds case by Unicode, where U+212A equals `k`.
+#[inline]
 fn strip_prefix_no_case<'b>(text: &'b str, prefix: &str) -> Option<&'b str> {
     let (front, rest) = text.split_at_checked(prefix.len())?;
     front.eq_ignore_ascii_case(prefix).then_some(rest)

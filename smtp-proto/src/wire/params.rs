@@ -7,9 +7,7 @@ use super::{
 };
 use nom::{
     Parser,
-    character::complete::char,
-    combinator::{all_consuming, map, opt, verify},
-    sequence::preceded,
+    combinator::{all_consuming, verify},
 };
 
 /// One parameter. The keyword is compared without case.
@@ -57,11 +55,12 @@ impl<'b> Iterator for Params<'b> {
 
 /// RFC 5321 §4.1.2: `esmtp-param = esmtp-keyword ["=" esmtp-value]`.
 fn esmtp_param(input: &str) -> Parsed<'_, Param<'_>> {
-    map((esmtp_keyword, opt(preceded(char('='), esmtp_value))), |(keyword, value)| Param {
-        keyword,
-        value,
-    })
-    .parse(input)
+    let (rest, keyword) = esmtp_keyword(input)?;
+    let Some(value) = rest.strip_prefix('=') else {
+        return Ok((rest, Param { keyword, value: None }));
+    };
+    let (rest, value) = esmtp_value(value)?;
+    Ok((rest, Param { keyword, value: Some(value) }))
 }
 
 /// Whether `text` is a keyword of a parameter, which is one of the EHLO answer, too (RFC 5321

@@ -114,8 +114,8 @@ impl<'b> Verb<'b> {
 
     /// RFC 5321 §2.4: verbs are compared without case.
     fn of(word: &'b [u8]) -> Self {
-        let upper = |i: usize| word.get(i).map_or(0, u8::to_ascii_uppercase);
-        let front = [upper(0), upper(1), upper(2), upper(3)];
+        let mut front = word.first_chunk().copied().unwrap_or([0; 4]);
+        front.make_ascii_uppercase();
         if word.len() == 4 {
             match &front {
                 b"EHLO" => return Self::Hello(Hello::Ehlo),
