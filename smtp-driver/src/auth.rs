@@ -6,7 +6,7 @@ use crate::{
     link::Link,
     recv_buffer::Ahead,
     runtime::Runtime,
-    sasl::{Checked, Exchange, Identity, Progress},
+    sasl::{Checked, Exchange, Identity, Progress, Vouched},
     service::Service,
     stream::Stream,
     talk::Talk,
@@ -88,6 +88,31 @@ impl<H: Handler> Talk<H> {
                     None => Next::End(Checked::Unavailable, None),
                 })
             }
+            (Progress::Token(token), Some(credentials)) => {
+                let vouched = {
+                    let mut vouched = credentials.token(&self.peer, &token);
+                    decide(link, ahead, &pending, vouched.as_mut()).await?
+                };
+                vouched.map(|vouched| match vouched {
+                    Vouched::Nobody => {
+                        let help = credentials.token_help();
+                        let told = exchange.refuse_token(&help).map(Next::Challenge);
+                        told.unwrap_or(Next::End(Checked::Wrong, None))
+                    }
+                    vouched => Next::after(vouched),
+                })
+            }
+            (Progress::Certificate(acting_as), Some(credentials)) => {
+                let vouched = match link.pump.client_certificate() {
+                    None => Some(Vouched::Nobody),
+                    Some(certificate) => {
+                        let mut vouched =
+                            credentials.certificate(&self.peer, &certificate, &acting_as);
+                        decide(link, ahead, &pending, vouched.as_mut()).await?
+                    }
+                };
+                vouched.map(Next::after)
+            }
             (Progress::Proof(identity, right, last), Some(credentials)) => {
                 let mut proved = credentials.proved(&self.peer, &identity, right);
                 let checked = decide(link, ahead, &pending, proved.as_mut()).await?;
@@ -132,8 +157,12 @@ pub(crate) fn usable<S: Stream, R: Runtime>(
     extensions: Option<Arc<Extensions>>,
 ) -> Option<Arc<Extensions>> {
     let wanted = extensions.as_deref().unwrap_or_else(|| service.config().extensions());
-    let is_usable = |mechanism: &&Mechanism<'_>| {
-        **mechanism != Mechanism::SCRAM_SHA_256_PLUS || link.pump.channel_binding().is_some()
+    let is_usable = |mechanism: &&Mechanism<'_>| match *mechanism {
+        it if *it == Mechanism::SCRAM_SHA_256_PLUS => link.pump.channel_binding().is_some(),
+        it if *it == Mechanism::EXTERNAL => link.pump.client_certificate().is_some(),
+        // RFC 7628 §3.
+        it if [Mechanism::OAUTHBEARER, Mechanism::XOAUTH2].contains(it) => link.conn.session().tls,
+        _ => true,
     };
     let mechanisms = wanted.mechanisms();
     if mechanisms.iter().all(|mechanism| is_usable(&mechanism)) {
@@ -147,4 +176,14 @@ pub(crate) fn usable<S: Stream, R: Runtime>(
 enum Next {
     Challenge(Vec<u8>),
     End(Checked, Option<Identity>),
+}
+
+impl Next {
+    fn after(vouched: Vouched) -> Self {
+        match vouched {
+            Vouched::For(identity) => Self::End(Checked::Right, Some(identity)),
+            Vouched::Nobody => Self::End(Checked::Wrong, None),
+            Vouched::Unavailable => Self::End(Checked::Unavailable, None),
+        }
+    }
 }

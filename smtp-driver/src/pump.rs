@@ -2,8 +2,9 @@
 //! roles.
 
 use crate::{
+    handler::ClientCertificate,
     stream::Stream,
-    tls::{ChannelBinding, Session},
+    tls::{ChannelBinding, Session, client_certificate},
 };
 use smtp_proto::{client::ClientConnection, server::ServerConnection};
 use std::{
@@ -245,6 +246,11 @@ impl<S: Stream> Pump<S> {
     pub(crate) fn channel_binding(&self) -> Option<ChannelBinding> {
         let tls = self.tls.as_ref()?;
         ChannelBinding::of(&tls.session, tls.ems_required)
+    }
+
+    /// What the peer, a client, has shown; `None` in clear.
+    pub(crate) fn client_certificate(&self) -> Option<ClientCertificate> {
+        client_certificate(&self.tls.as_ref()?.session)
     }
 
     /// Goes on with the handshake. An alert for one that fails is left for

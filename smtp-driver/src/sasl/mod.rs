@@ -1,18 +1,20 @@
 //! AUTH (RFC 4954): SASL exchanges by rsasl, but for SCRAM.
 //!
-//! Server: [`Credentials`] checks what a client brought, for SCRAM by [`ScramKeys`]. Client: a [`Login`] is what it brings, a
-//! [`ClientExchange`] how.
+//! Server: [`Credentials`] checks what a client brought: a password, [`ScramKeys`], a [`BearerToken`],
+//! or a certificate. Client: a [`Login`] is what it brings, a [`ClientExchange`] how.
 
 mod client;
 mod keys;
 mod scram;
 mod scram_server;
 mod server;
+mod token;
 
 pub use client::{ClientExchange, Login};
 pub use keys::ScramKeys;
-pub use server::{Answer, Checked, Credentials, Identity};
+pub use server::{Answer, Checked, Credentials, Identity, Vouched};
 pub(crate) use server::{Exchange, Progress};
+pub use token::{BearerToken, TokenHelp};
 
 /// Why an exchange cannot go on. After it, cancel the exchange, or close the connection if the
 /// server has already said 235.

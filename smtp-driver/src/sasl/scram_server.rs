@@ -129,7 +129,7 @@ impl ScramServer {
 }
 
 /// §7: `saslname`, in which `=2C` is a comma and `=3D` an equals sign, and there is no other `=`.
-fn name_from(saslname: &str) -> Option<String> {
+pub(super) fn name_from(saslname: &str) -> Option<String> {
     let mut parts = saslname.split('=');
     let mut name = parts.next()?.to_owned();
     for part in parts {

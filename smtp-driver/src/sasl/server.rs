@@ -1,11 +1,15 @@
-//! The server's side: the exchange, and one trait for all that it needs to know of passwords
-//! (RFC 4954, RFC 4616, RFC 5802).
+//! The server's side: the exchange, and one trait for all that it needs to know of passwords,
+//! tokens and certificates (RFC 4954, RFC 4616, RFC 5802, RFC 7628).
 
 use super::{
     ScramKeys,
     scram_server::{Binding, ScramServer},
+    token::{BearerToken, Form, TokenHelp},
 };
-use crate::{handler::Peer, tls::ChannelBinding};
+use crate::{
+    handler::{ClientCertificate, Peer},
+    tls::ChannelBinding,
+};
 use rsasl::{
     callback::{Context, SessionCallback, SessionData},
     config::SASLConfig,
@@ -56,10 +60,21 @@ pub enum Checked {
     Unavailable,
 }
 
+/// Whom a token or a certificate is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Vouched {
+    /// This one, who may act as it wants.
+    For(Identity),
+    /// Nobody who may log in so.
+    Nobody,
+    /// It could not be checked now.
+    Unavailable,
+}
+
 /// What a method of [`Credentials`] finds out.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Where passwords are checked.
+/// Where passwords, tokens and certificates are checked.
 ///
 /// Take as long for an unknown user as for a wrong password: the replies are equal, only the time
 /// could tell them apart. An answer may wait before it comes, to slow down a `peer` that guesses.
@@ -93,6 +108,30 @@ pub trait Credentials: Send + Sync + 'static {
         let right = right && identity.acts_as_itself();
         Box::pin(async move { if right { Checked::Right } else { Checked::Wrong } })
     }
+
+    /// OAUTHBEARER and XOAUTH2: whom the token is for, once you have verified who has issued it,
+    /// for whom, and until when; and whether that one may act as it wants.
+    fn token<'a>(&'a self, peer: &'a Peer, token: &'a BearerToken) -> Answer<'a, Vouched> {
+        let _ = (peer, token);
+        Box::pin(async { Vouched::Nobody })
+    }
+
+    /// What a client is told when its token is not taken.
+    fn token_help(&self) -> TokenHelp {
+        TokenHelp::default()
+    }
+
+    /// EXTERNAL: whom the certificate is for, which TLS has verified, and whether that one may act
+    /// as `authorization_id`; empty for itself.
+    fn certificate<'a>(
+        &'a self,
+        peer: &'a Peer,
+        certificate: &'a ClientCertificate,
+        authorization_id: &'a str,
+    ) -> Answer<'a, Vouched> {
+        let _ = (peer, certificate, authorization_id);
+        Box::pin(async { Vouched::Nobody })
+    }
 }
 
 /// The implementations that may be asked for, and no other that rsasl was built with.
@@ -105,6 +144,8 @@ const LOGIN_PROMPTS: [&[u8]; 2] = [b"Username:", b"Password:"];
 pub(crate) enum Exchange {
     Password(PasswordExchange),
     Scram(ScramExchange),
+    Token(TokenExchange),
+    External,
 }
 
 /// What a step of an exchange leads to.
@@ -117,6 +158,10 @@ pub(crate) enum Progress {
     Keys(String),
     /// SCRAM: the peer has given a proof, right or not; send this if it may log in.
     Proof(Identity, bool, Vec<u8>),
+    /// The peer has given a token.
+    Token(BearerToken),
+    /// EXTERNAL: the peer wants to act as this one; empty for itself.
+    Certificate(String),
     /// The peer has heard all, and is who it said.
     Done(Identity),
     /// What the peer said is not of the mechanism.
@@ -146,16 +191,23 @@ impl Exchange {
                 }))
             }
             it if *it == Mechanism::SCRAM_SHA_256_PLUS => channel.map(Binding::Required).map(scram),
+            it if *it == Mechanism::OAUTHBEARER => Some(Self::token(Form::OauthBearer)),
+            it if *it == Mechanism::XOAUTH2 => Some(Self::token(Form::Xoauth2)),
+            it if *it == Mechanism::EXTERNAL => Some(Self::External),
             _ => None,
         }
+    }
+
+    fn token(form: Form) -> Self {
+        Self::Token(TokenExchange { form, refused: false })
     }
 
     /// Takes the initial response of the AUTH command, decoded.
     pub(crate) fn begin(&mut self, initial: Option<&[u8]>) -> Progress {
         match (self, initial) {
             (Self::Password(exchange), initial) => exchange.begin(initial),
-            (Self::Scram(_), None) => Progress::Challenge(Vec::new()),
-            (Self::Scram(exchange), Some(initial)) => exchange.respond(initial),
+            (_, None) => Progress::Challenge(Vec::new()),
+            (exchange, Some(initial)) => exchange.respond(initial),
         }
     }
 
@@ -164,6 +216,23 @@ impl Exchange {
         match self {
             Self::Password(exchange) => exchange.step(Some(response)),
             Self::Scram(exchange) => exchange.respond(response),
+            Self::Token(exchange) => exchange.respond(response),
+            // RFC 4422, appendix A: `extern-initial-resp = extern-authz-id`, of UTF-8 without NUL.
+            Self::External => match str::from_utf8(response) {
+                Ok(name) if !name.contains('\0') => Progress::Certificate(name.to_owned()),
+                _ => Progress::Malformed,
+            },
+        }
+    }
+
+    /// The challenge that says why a token is not taken; `None` if there is none now.
+    pub(crate) fn refuse_token(&mut self, help: &TokenHelp) -> Option<Vec<u8>> {
+        match self {
+            Self::Token(exchange) => {
+                exchange.refused = true;
+                Some(exchange.form.refusal(help).into_bytes())
+            }
+            _ => None,
         }
     }
 
@@ -208,6 +277,21 @@ impl ScramExchange {
             Self::Proved(identity) if response.is_empty() => Progress::Done(identity.clone()),
             Self::Proved(_) => Progress::Malformed,
         }
+    }
+}
+
+/// OAUTHBEARER or XOAUTH2.
+pub(crate) struct TokenExchange {
+    form: Form,
+    /// The peer was told why its token is not taken; what it answers means nothing (RFC 7628
+    /// §3.2.3).
+    refused: bool,
+}
+
+impl TokenExchange {
+    fn respond(&mut self, response: &[u8]) -> Progress {
+        let token = if self.refused { None } else { self.form.read(response) };
+        token.map_or(Progress::Malformed, Progress::Token)
     }
 }
 

@@ -8,8 +8,8 @@ mod server_tls;
 
 pub use channel_binding::ChannelBinding;
 pub use client::{ClientTls, ClientTlsBuilder, ClientTlsInfo, Connector, Verified, Verify};
-pub(crate) use server::server_info;
 pub use server::{Acceptor, server_config};
+pub(crate) use server::{client_certificate, server_info};
 pub use server_tls::ServerTls;
 
 use rustls::{

@@ -101,9 +101,12 @@ pub(crate) fn server_info(session: &rustls::Connection) -> TlsInfo {
             rustls::Connection::Server(session) => session.server_name().map(str::to_owned),
             rustls::Connection::Client(_) => None,
         },
-        client_certificate: session
-            .peer_certificates()
-            .and_then(|chain| chain.first())
-            .map(|certificate| ClientCertificate(certificate.clone().into_owned())),
+        client_certificate: client_certificate(session),
     }
+}
+
+/// What the client has shown, and rustls has verified.
+pub(crate) fn client_certificate(session: &rustls::Connection) -> Option<ClientCertificate> {
+    let certificate = session.peer_certificates()?.first()?;
+    Some(ClientCertificate(certificate.clone().into_owned()))
 }

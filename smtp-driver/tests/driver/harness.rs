@@ -1,8 +1,9 @@
 //! One connection: the driver at one end, the test at the other.
 
 use smtp_driver::{
-    Envelope, Handler, Peer, Pool, Recipient, Runtime, Service, Stream, TlsInfo, Verdict,
-    sasl::{Answer, Checked, Credentials, Identity, ScramKeys},
+    ClientCertificate, Envelope, Handler, Peer, Pool, Recipient, Runtime, Service, Stream, TlsInfo,
+    Verdict,
+    sasl::{Answer, BearerToken, Checked, Credentials, Identity, ScramKeys, TokenHelp, Vouched},
     serve,
 };
 use smtp_proto::{
@@ -233,6 +234,29 @@ impl Credentials for Passwords {
         })
     }
 
+    fn token<'a>(&'a self, _: &'a Peer, token: &'a BearerToken) -> Answer<'a, Vouched> {
+        Box::pin(async move {
+            match token.token.expose().as_str() {
+                "token" => user(&token.authorization_id),
+                "broken" => Vouched::Unavailable,
+                _ => Vouched::Nobody,
+            }
+        })
+    }
+
+    fn token_help(&self) -> TokenHelp {
+        TokenHelp { scope: Some("mail".into()), ..TokenHelp::default() }
+    }
+
+    fn certificate<'a>(
+        &'a self,
+        _: &'a Peer,
+        _: &'a ClientCertificate,
+        authorization_id: &'a str,
+    ) -> Answer<'a, Vouched> {
+        Box::pin(async move { user(authorization_id) })
+    }
+
     fn keys<'a>(&'a self, name: &'a str) -> Answer<'a, Option<ScramKeys>> {
         Box::pin(async move {
             match name {
@@ -241,6 +265,14 @@ impl Credentials for Passwords {
                 _ => Some(ScramKeys::unknown(name, b"secret", ScramKeys::ITERATIONS)),
             }
         })
+    }
+}
+
+/// Who may act as `name`, being `user`.
+fn user(name: &str) -> Vouched {
+    match name {
+        "" | "user" => Vouched::For(Identity::new("user", name)),
+        _ => Vouched::Nobody,
     }
 }
 

@@ -9,4 +9,5 @@ mod extensions;
 mod harness;
 mod session;
 mod tls;
+mod vouched;
 mod waiting;

@@ -58,6 +58,12 @@ impl Mechanism<'static> {
     pub const SCRAM_SHA_256: Self = Self(Cow::Borrowed("SCRAM-SHA-256"));
     /// The same, bound to the TLS connection (RFC 5802 §6).
     pub const SCRAM_SHA_256_PLUS: Self = Self(Cow::Borrowed("SCRAM-SHA-256-PLUS"));
+    /// EXTERNAL (RFC 4422, appendix A): who the client's certificate is for.
+    pub const EXTERNAL: Self = Self(Cow::Borrowed("EXTERNAL"));
+    /// OAUTHBEARER (RFC 7628).
+    pub const OAUTHBEARER: Self = Self(Cow::Borrowed("OAUTHBEARER"));
+    /// XOAUTH2, which came before it and never became an RFC.
+    pub const XOAUTH2: Self = Self(Cow::Borrowed("XOAUTH2"));
 }
 
 impl<'b> Mechanism<'b> {
