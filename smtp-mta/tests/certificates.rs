@@ -3,6 +3,7 @@
 
 mod site;
 
+use ::aws_lc_rs::digest::{SHA256, digest};
 use rustls::{ClientConfig, ClientConnection, StreamOwned, crypto::aws_lc_rs};
 use site::{
     Client, Site,
@@ -164,4 +165,40 @@ fn a_reload_changes_what_a_listener_shows() {
     dialogue(&mut inside(&client, "second.example", at), &[HELLO]);
     control.stop();
     runtime.block_on(running).unwrap();
+}
+
+#[test]
+fn a_user_logs_in_by_a_certificate_and_who_has_none_is_not_offered_to() {
+    let (world, clients) = (World::new(), Authority::new());
+    fs::write(world.path("clients.pem"), clients.certificate_pem()).unwrap();
+    let (you, stranger) =
+        (clients.identity(&["you.example"]), clients.identity(&["other.example"]));
+    let fingerprint = digest(&SHA256, &you.chain[0]);
+    let site = Site::listening(&format!(
+        "role = 'submission'
+         certificates = [{}]
+         client_ca_file = '{}'
+         [[user]]
+         name = 'you'
+         certificates = ['{}']",
+        world.pair("mx.example"),
+        world.path("clients.pem"),
+        data_encoding::HEXUPPER.encode(fingerprint.as_ref()),
+    ));
+    let at = |shown| inside(&world.client(shown), "mx.example", site.address);
+    dialogue(
+        &mut at(Some(&you)),
+        &[
+            HELLO,
+            ("AUTH EXTERNAL =\r\n", "235 2.7.0 "),
+            ("MAIL FROM:<other@mx.example>\r\n", "550 5.7.1 "),
+            ("MAIL FROM:<you@mx.example>\r\n", "250 "),
+        ],
+    );
+    // As oneself by name, and as nobody else: "YOU", "other".
+    dialogue(&mut at(Some(&you)), &[HELLO, ("AUTH EXTERNAL WU9V\r\n", "235 2.7.0 ")]);
+    let other = ("AUTH EXTERNAL b3RoZXI=\r\n", "535 5.7.8 ");
+    dialogue(&mut at(Some(&you)), &[HELLO, other, ("MAIL FROM:<you@mx.example>\r\n", "530 ")]);
+    dialogue(&mut at(Some(&stranger)), &[HELLO, ("AUTH EXTERNAL =\r\n", "535 5.7.8 ")]);
+    dialogue(&mut at(None), &[HELLO, ("AUTH EXTERNAL =\r\n", "504 5.5.4 ")]);
 }

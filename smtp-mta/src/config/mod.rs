@@ -19,10 +19,11 @@ use crate::{
         BadRecipients, DomainName, MailboxName, Network, Policy, Recipients, Sender, Senders,
     },
     route::Rule,
-    users::UserName,
+    users::{Fingerprint, UserName},
 };
 use serde::{Deserialize, Deserializer, de};
 use std::{
+    collections::HashSet,
     fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -76,7 +77,7 @@ pub struct Config {
     /// None means nobody: not this machine either.
     pub relay_networks: Vec<Network>,
     /// What is said of users beside their password.
-    #[serde(rename = "user")]
+    #[serde(rename = "user", deserialize_with = "users")]
     pub users: Vec<User>,
 }
 
@@ -168,7 +169,12 @@ pub struct User {
     /// As the user logs in.
     pub name: UserName,
     /// As whom the user may send, beside the own addresses.
+    #[serde(default)]
     pub may_send_as: Vec<Sender>,
+    /// The SHA-256 fingerprints of certificates by which the user logs in without a password (AUTH
+    /// EXTERNAL), at listeners with a `client_ca_file` by which they are signed.
+    #[serde(default)]
+    pub certificates: Vec<Fingerprint>,
 }
 
 impl Default for Config {
@@ -281,6 +287,16 @@ fn plain(message: &str) -> String {
         .replace("missing field", "missing key")
         .replace("unknown variant", "unknown value")
         .replace('\n', "; ")
+}
+
+/// What is said of each user; a certificate is that of one.
+fn users<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<User>, D::Error> {
+    let users = Vec::<User>::deserialize(from)?;
+    let mut known = HashSet::new();
+    match users.iter().flat_map(|user| &user.certificates).all(|it| known.insert(*it)) {
+        true => Ok(users),
+        false => Err(de::Error::custom("a certificate can be that of one user only, once")),
+    }
 }
 
 fn not_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
@@ -406,6 +422,14 @@ mod tests {
             "[[user]]\nname = 'ada'\nmay_send_as = ['x']",
             "x.toml:3:15: `x` is neither an address, nor",
         );
+        wrong(
+            "[[user]]\nname = 'ada'\ncertificates = ['aa:bb']",
+            "x.toml:3:16: `aa:bb` is not the SHA-256 fingerprint of a certificate",
+        );
+        let print = "0f".repeat(32);
+        let ada = format!("[[user]]\nname = 'ada'\ncertificates = ['{print}']\n");
+        let twice = ada.clone() + &ada.replace("ada", "bob");
+        wrong(&twice, "x.toml:1:1: a certificate can be that of one user only");
         wrong("listener = []", "x.toml:1:12: at least one is needed");
         wrong("[[domain]]\nname = 'a.example'", "x.toml:1:1: missing key `mailboxes`");
         wrong(

@@ -6,7 +6,7 @@
 use super::Config;
 use crate::{
     policy::{DomainName, MailboxName, Network, Sender},
-    users::UserName,
+    users::{Fingerprint, UserName},
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
 use serde_json::{Map, Value};
@@ -29,6 +29,7 @@ macro_rules! texts {
 
 texts! {
     DomainName: "domain",
+    Fingerprint: "fingerprint",
     MailboxName: "mailbox name",
     Network: "network",
     Sender: "sender",
@@ -86,6 +87,7 @@ const VALUES: &str = "
 | address:port | `192.0.2.1:25`, `[2001:db8::1]:25` |
 | domain | in A-labels or U-labels: `example.org`, `bücher.example` |
 | domain pattern | `example.org`; `*.example.org`, all below it and not itself; `*` |
+| fingerprint | as `openssl x509 -noout -fingerprint -sha256 -in FILE` prints it, with colons or without |
 | host | a domain, or an address |
 | mailbox name | at most 64 octets, none of them `/`, `\\`, `@`, `<`, `>` or a control character, no dot in front |
 | network | `192.0.2.0/24`, `2001:db8::/32`, or one address |

@@ -1,6 +1,9 @@
 //! Values of the configuration that are more than TOML knows.
 
-use crate::policy::{DomainName, MailboxName, Network, Sender};
+use crate::{
+    policy::{DomainName, MailboxName, Network, Sender},
+    users::Fingerprint,
+};
 use serde::{Deserialize, Deserializer, de};
 use std::fmt;
 
@@ -38,6 +41,18 @@ impl<'de> Deserialize<'de> for Sender {
         Self::new(&text).ok_or_else(|| {
             de::Error::custom(format_args!(
                 "`{}` is neither an address, nor `@` and a domain, nor `*`",
+                text.escape_debug()
+            ))
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Fingerprint {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        Self::new(&text).ok_or_else(|| {
+            de::Error::custom(format_args!(
+                "`{}` is not the SHA-256 fingerprint of a certificate, 64 hexadecimal digits",
                 text.escape_debug()
             ))
         })

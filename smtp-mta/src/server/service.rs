@@ -3,7 +3,7 @@
 use super::Refusal;
 use crate::{
     config::{Config, Listener, Role, TlsStart},
-    users::Users,
+    users::{Logins, Users},
 };
 use smtp_driver::{Acceptor, Pool, Service};
 use smtp_proto::{
@@ -38,7 +38,12 @@ impl Services {
             _ => service,
         };
         Ok(match listener.role.is_submission() {
-            true => service.credentials(self.users.clone()),
+            true => {
+                let certificates = config.users.iter().flat_map(|user| {
+                    user.certificates.iter().map(|&certificate| (certificate, user.name.clone()))
+                });
+                service.credentials(Logins::new(self.users.clone(), certificates))
+            }
             false => service,
         })
     }
@@ -52,8 +57,10 @@ fn machine(config: &Config, listener: &Listener) -> Result<Arc<ServerConfig>, Re
         extensions = extensions.starttls();
     }
     if listener.role.is_submission() {
-        // Those that do not show the password come first.
+        // Those that do not show the password come first. The driver offers EXTERNAL to clients with a
+        // certificate only.
         extensions = extensions.auth([
+            Mechanism::EXTERNAL,
             Mechanism::SCRAM_SHA_256_PLUS,
             Mechanism::SCRAM_SHA_256,
             Mechanism::PLAIN,

@@ -5,14 +5,16 @@
 //! ```
 //!
 //! A password is never stored: [`mod@file`] keeps an argon2id hash of it for PLAIN and LOGIN, and keys
-//! for SCRAM-SHA-256. [`hashing`] bounds what checking costs, [`throttle`] what guessing brings.
+//! for SCRAM-SHA-256. [`logins`] adds those who come with a certificate. [`hashing`] bounds what checking costs, [`throttle`] what guessing brings.
 
 pub mod command;
 pub mod file;
 pub mod hashing;
+pub mod logins;
 pub mod throttle;
 
 pub use file::{UserName, UsersFile};
+pub use logins::{Fingerprint, Logins};
 
 use file::{Record, Stamp};
 use hashing::Hashing;
