@@ -6,7 +6,7 @@ use crate::{
 };
 use fuzz_properties::embedder::{Answer, extensions};
 use smtp_proto::{
-    CloseReason, Need,
+    CloseReason, Need, Timer,
     server::{BareLineEnding, Mode},
     wire::Refused,
 };
@@ -21,10 +21,30 @@ fn octets_behind_a_refused_data_never_run() {
     assert_eq!(desk.told, ["Violation(PastData)", "Reset(Closed)"]);
     assert_eq!(desk.codes(), [451]);
 
+    // They may come while the question is open.
+    let mut desk = Desk::after(config(|_| {}), ENVELOPE);
+    desk.says("DATA\r\n");
+    let question = desk.asked("data");
+    for octet in "RSET\r\n".chars() {
+        desk.says(octet.to_string());
+        assert!(matches!(desk.poll(), Seen::Need(Need::Decision)));
+    }
+    assert!(desk.answer(question, Answer::No));
+    assert!(matches!(desk.run(), Seen::Closed(CloseReason::Violations)));
+    assert_eq!(desk.codes(), [451]);
+
     let mut desk = Desk::after(config(|_| {}), "MAIL FROM:<>\r\n");
     desk.says("DATA\r\nRSET\r\n");
     assert!(matches!(desk.run(), Seen::Closed(CloseReason::Violations)));
     assert_eq!(desk.codes(), [503]);
+}
+
+#[test]
+fn the_octets_of_a_refused_chunk_have_the_time_of_a_message() {
+    let mut desk = Desk::after(config(|_| {}), "");
+    desk.says("BDAT 9\r\nhalf");
+    assert!(matches!(desk.run(), Seen::Need(Need::Input)));
+    assert_eq!(desk.machine.timer(), Some(Timer::Data));
 }
 
 #[test]
