@@ -16,9 +16,10 @@ use smtp_driver::{
 use smtp_proto::{
     CloseReason, EnhancedCode, Misuse,
     client::{Capabilities, ClientEvent, CommandId},
-    wire::{Mechanism, Reply},
+    wire::{ForwardPath, Mechanism, Reply},
 };
 use std::{
+    collections::HashSet,
     fmt,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -55,8 +56,11 @@ pub struct Connection<S, R: Runtime> {
     pub(crate) host: Arc<str>,
     pub(crate) tls: Option<ClientTlsInfo>,
     pub(crate) mechanism: Option<Mechanism<'static>>,
-    /// Transactions since EHLO; LIMITS MAILMAX counts them (RFC 9422 §3.1).
+    /// Transactions since EHLO; LIMITS MAILMAX counts them (RFC 9422 §4.1).
     pub(crate) transactions: u32,
+    /// The domains of recipients since EHLO, in lower case, if LIMITS RCPTDOMAINMAX counts them
+    /// (RFC 9422 §4.3).
+    domains: HashSet<String>,
     /// The server has said that it takes no more.
     pub(crate) exhausted: bool,
     /// A message is on its way; after a send that was dropped, for ever.
@@ -97,6 +101,7 @@ impl<S: Stream, R: Runtime> Connection<S, R> {
             tls,
             mechanism,
             transactions: 0,
+            domains: HashSet::new(),
             exhausted: false,
             sending: false,
         }
@@ -164,7 +169,7 @@ impl<S: Stream, R: Runtime> Connection<S, R> {
     }
 
     /// Whether another message can be sent: nothing is on its way, nothing was left half done, and
-    /// the server takes another transaction: LIMITS MAILMAX (RFC 9422 §3.1) is not reached, and no
+    /// the server takes another transaction: LIMITS MAILMAX (RFC 9422 §4.1) is not reached, and no
     /// MAIL was refused as one too many.
     #[must_use]
     pub fn is_reusable(&self) -> bool {
@@ -238,6 +243,19 @@ impl<S: Stream, R: Runtime> Connection<S, R> {
     pub(crate) fn has_transactions_left(&self) -> bool {
         let most = self.capabilities().max_transactions;
         !self.exhausted && most.is_none_or(|most| self.transactions < most)
+    }
+
+    /// Whether the server takes a recipient in the domain of `to` on this connection, which then
+    /// counts (LIMITS RCPTDOMAINMAX, RFC 9422 §4.3).
+    pub(crate) fn takes_domain(&mut self, to: &ForwardPath<'_>) -> bool {
+        let most = self.capabilities().max_recipient_domains;
+        let (Some(most), Some(mailbox)) = (most, to.mailbox()) else { return true };
+        let domain = mailbox.host.to_string().to_ascii_lowercase();
+        if self.domains.len() < most as usize {
+            self.domains.insert(domain);
+            return true;
+        }
+        self.domains.contains(&domain)
     }
 
     pub(crate) fn show(&self, said: Said<'_>) {
@@ -370,7 +388,14 @@ impl<S: Stream, R: Runtime> Connection<S, R> {
     }
 
     pub(crate) fn no_transactions_left(&self) -> Failure {
-        let text = "the server takes no more transactions on this connection";
+        self.spent("the server takes no more transactions on this connection")
+    }
+
+    pub(crate) fn no_domains_left(&self) -> Failure {
+        self.spent("the server takes no recipients in more domains on this connection")
+    }
+
+    fn spent(&self, text: &str) -> Failure {
         self.local(Stage::Prepare, Cause::Limit, EnhancedCode::transient(5, 3), text)
     }
 }

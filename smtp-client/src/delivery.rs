@@ -14,14 +14,10 @@ use smtp_driver::{Runtime, Stream};
 use smtp_proto::{
     EnhancedCode,
     body::ContentFault,
-    client::Capabilities,
     ext::BodyType,
     wire::{ForwardPath, Host, Mail, Mailbox, Rcpt, ReversePath},
 };
-use std::{
-    collections::{HashSet, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 /// A recipient of the envelope, as this server is told of it.
 pub(crate) struct Addressee {
@@ -74,9 +70,9 @@ async fn run<S: Stream, R: Runtime, B: Body>(
 ) -> Failure {
     let mut is_first = true;
     loop {
-        let batch = take_batch(&mut waiting, conn.capabilities());
+        let batch = take_batch(conn, &mut waiting);
         if batch.is_empty() {
-            break conn.no_transactions_left();
+            break conn.no_domains_left();
         }
         if !std::mem::take(&mut is_first) {
             if !source.can_repeat() {
@@ -104,20 +100,23 @@ async fn run<S: Stream, R: Runtime, B: Body>(
     }
 }
 
-/// The recipients of the next transaction (LIMITS, RFC 9422 §3).
-fn take_batch(waiting: &mut VecDeque<Addressee>, offered: &Capabilities) -> Vec<Addressee> {
-    let most = offered.max_recipients.map_or(usize::MAX, |most| most as usize);
-    let most_domains = offered.max_recipient_domains.map_or(usize::MAX, |most| most as usize);
-    let mut domains = HashSet::new();
+/// The recipients of the next transaction (LIMITS, RFC 9422 §4.2, §4.3). Those whose domain is one too
+/// many for the connection stay behind the others.
+fn take_batch<S: Stream, R: Runtime>(
+    conn: &mut Connection<S, R>,
+    waiting: &mut VecDeque<Addressee>,
+) -> Vec<Addressee> {
+    let most = conn.capabilities().max_recipients.map_or(usize::MAX, |most| most as usize);
     let mut batch = Vec::new();
-    while let Some(next) = waiting.front() {
-        let domain = next.rcpt.to.mailbox().map(|it| it.host.to_string().to_ascii_lowercase());
-        let is_new = domain.as_ref().is_some_and(|domain| !domains.contains(domain));
-        if batch.len() == most || (is_new && domains.len() == most_domains) {
+    for _ in 0..waiting.len() {
+        if batch.len() == most {
             break;
         }
-        domains.extend(domain);
-        batch.extend(waiting.pop_front());
+        let Some(next) = waiting.pop_front() else { break };
+        match conn.takes_domain(&next.rcpt.to) {
+            true => batch.push(next),
+            false => waiting.push_back(next),
+        }
     }
     batch
 }

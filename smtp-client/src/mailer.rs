@@ -308,23 +308,16 @@ impl<R: Connect, P: Policies, V: Resolver> Mailer<R, P, V> {
                 kept = Some(lent);
             }
             for to in &destinations {
-                loop {
-                    let lent = match kept.take() {
-                        Some(lent) => Ok(lent),
-                        None => self.pool.lend_watched(to, mailing.watch).await,
-                    };
-                    let then = match lent {
-                        Ok(lent) => mailing.over(lent, &to.endpoint).await,
-                        Err(failure) => mailing.not_over(&failure, &to.endpoint),
-                    };
-                    match then {
-                        Then::Again => {}
-                        Then::Next => break,
-                        Then::Done => return,
-                    }
-                }
+                let lent = match kept.take() {
+                    Some(lent) => Ok(lent),
+                    None => self.pool.lend_watched(to, mailing.watch).await,
+                };
+                let then = match lent {
+                    Ok(lent) => mailing.over(lent, &to.endpoint).await,
+                    Err(failure) => mailing.not_over(&failure, &to.endpoint),
+                };
                 tries -= 1;
-                if tries == 0 {
+                if matches!(then, Then::Done) || tries == 0 {
                     return;
                 }
             }
@@ -357,8 +350,6 @@ struct Mailing<'e, B> {
 
 /// What to do with those who still wait.
 enum Then {
-    /// Another connection to the same address.
-    Again,
     /// The next address.
     Next,
     /// Nothing.
@@ -383,14 +374,10 @@ impl<B: Body> Mailing<'_, B> {
         let report = lent.send(&envelope, &mut self.body).await;
         lent.give_back();
         let tls = report.tls.map(Arc::new);
-        let (mut has_more, mut has_decided) = (false, false);
         for (place, outcome) in waiting.into_iter().zip(report.outcomes) {
-            let is_limit = outcome.cause == Cause::Limit;
-            match is_limit || is_undecided(&outcome) {
-                true => self.waiting.push(place),
-                false => has_decided = true,
+            if is_undecided(&outcome) {
+                self.waiting.push(place);
             }
-            has_more |= is_limit;
             self.deliveries[place] = Some(Delivery {
                 outcome,
                 endpoint: Some(endpoint.clone()),
@@ -400,9 +387,6 @@ impl<B: Body> Mailing<'_, B> {
         }
         match self.waiting.is_empty() {
             true => Then::Done,
-            // LIMITS MAILMAX (RFC 9422 §3.1) is one of the connection. Each has decided about
-            // somebody, so this comes to an end.
-            false if has_more && has_decided => Then::Again,
             false => Then::Next,
         }
     }
@@ -453,7 +437,8 @@ fn is_undecided(outcome: &Outcome) -> bool {
     let by_accident = match outcome.cause {
         Cause::Server => outcome.reply.code() == 421 && outcome.stage < Stage::End,
         cause => {
-            matches!(cause, Cause::Connection | Cause::Timeout | Cause::Protocol | Cause::Tls)
+            use Cause::{Connection, Limit, Protocol, Timeout, Tls};
+            matches!(cause, Connection | Timeout | Protocol | Tls | Limit)
         }
     };
     outcome.status == Status::Delayed && !outcome.in_doubt && by_accident

@@ -260,42 +260,63 @@ impl<R: Connect> Lent<R> {
     }
 
     /// Sends a message, as [`Connection::send`] does. Those of whom the server has heard nothing go
-    /// over a new connection, once, with all that was said of the others left as it is:
+    /// over a new connection, with all that was said of the others left as it is:
     ///
-    /// - if the server has closed a connection that waited, or closes it at MAIL, or has said
+    /// - once, if the server has closed a connection that waited, or closes it at MAIL, or has said
     ///   something there that nobody had asked for;
-    /// - if it takes no more transactions on a connection that has had some.
+    /// - if it takes no more transactions on a connection that has had some, or no more domains
+    ///   (LIMITS, RFC 9422 §4.1, §4.3): as often as it takes.
     #[must_use = "it tells of each recipient what became of it"]
     pub async fn send(&mut self, envelope: &Envelope, body: impl IntoBody) -> Report {
         let mut body = body.into_body();
         let mut report = self.connection.send(envelope, &mut body).await;
         let had_waited = mem::take(&mut self.waited);
-        let is_worn = self.connection.transactions() > 1;
-        let has_missed =
-            |it: &Outcome| (had_waited && is_gone(it)) || (is_worn && is_one_too_many(it));
-        let missed: Vec<_> =
-            (0..report.outcomes.len()).filter(|&at| has_missed(&report.outcomes[at])).collect();
-        if missed.is_empty() {
-            return report;
+        let mut missed: Vec<_> = (0..report.outcomes.len()).collect();
+        missed.retain(|&at| {
+            let outcome = &report.outcomes[at];
+            (had_waited && is_gone(outcome)) || self.is_spent_for(outcome)
+        });
+        // Each new connection takes a recipient at least, or is no reason for another.
+        while let Some(envelope) = envelope.for_recipients(missed.iter().copied()) {
+            if poll_fn(|cx| body.poll_rewind(cx)).await.is_err() {
+                break;
+            }
+            let next = match self.reopen().await {
+                Ok(()) => self.connection.send(&envelope, &mut body).await,
+                Err(failure) => Report::failed(missed.len(), &failure),
+            };
+            if missed.len() == report.outcomes.len() {
+                report = next;
+            } else {
+                for (&at, outcome) in missed.iter().zip(next.outcomes) {
+                    report.outcomes[at] = outcome;
+                }
+                // What is said of all is what holds for each.
+                report.dsn_passed_on &= next.dsn_passed_on;
+                report.tls = report.tls.and(next.tls);
+            }
+            let before = missed.len();
+            missed.retain(|&at| self.is_spent_for(&report.outcomes[at]));
+            if missed.len() == before {
+                break;
+            }
         }
-        let Some(envelope) = envelope.for_recipients(missed.iter().copied()) else { return report };
-        if poll_fn(|cx| body.poll_rewind(cx)).await.is_err() {
-            return report;
-        }
-        let second = match self.reopen().await {
-            Ok(()) => self.connection.send(&envelope, &mut body).await,
-            Err(failure) => Report::failed(missed.len(), &failure),
-        };
-        if missed.len() == report.outcomes.len() {
-            return second;
-        }
-        for (at, outcome) in missed.into_iter().zip(second.outcomes) {
-            report.outcomes[at] = outcome;
-        }
-        // What is said of all is what holds for each.
-        report.dsn_passed_on &= second.dsn_passed_on;
-        report.tls = report.tls.and(second.tls);
         report
+    }
+
+    /// Whether the server would take this recipient, if not on this connection: it has said so to
+    /// MAIL, or before.
+    fn is_spent_for(&self, outcome: &Outcome) -> bool {
+        match outcome.stage {
+            Stage::Prepare => outcome.cause == Cause::Limit,
+            Stage::Mail if self.connection.transactions() > 1 => {
+                let code = outcome.enhanced();
+                // RFC 3463 §3.6: X.5.3, too many recipients, is what servers say of messages, too.
+                matches!(outcome.cause, Cause::Server | Cause::Limit)
+                    && (code.subject(), code.detail()) == (5, 3)
+            }
+            _ => false,
+        }
     }
 
     /// Another connection in place of this one.
@@ -303,8 +324,8 @@ impl<R: Connect> Lent<R> {
         let shared = &self.place.shared;
         let connection = shared.open(&self.place.to, self.connection.watch.as_ref()).await?;
         let old = mem::replace(&mut self.connection, connection);
-        if !old.has_transactions_left() {
-            // It is in order, and takes no more.
+        if old.is_reusable() || !old.has_transactions_left() {
+            // It is in order, and takes no more of this message.
             shared.lock().farewells.push(Box::pin(old.quit()));
         }
         Ok(())
@@ -334,14 +355,6 @@ fn is_gone(outcome: &Outcome) -> bool {
     outcome.stage <= Stage::Mail
         && !outcome.in_doubt
         && (by_word || unasked || outcome.cause == Cause::Connection)
-}
-
-/// The server takes no more transactions on the connection: it has said so to MAIL.
-fn is_one_too_many(outcome: &Outcome) -> bool {
-    let code = outcome.enhanced();
-    let is_said = matches!(outcome.cause, Cause::Server | Cause::Limit);
-    // RFC 3463 §3.6: X.5.3, too many recipients, is what servers say of messages, too.
-    outcome.stage == Stage::Mail && is_said && (code.subject(), code.detail()) == (5, 3)
 }
 
 impl<R: Connect> Deref for Lent<R> {

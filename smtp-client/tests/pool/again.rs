@@ -1,6 +1,6 @@
 //! What is sent once more over another connection, and what is not.
 
-use crate::world::{BYE, MESSAGE, WELCOME, World, destination, envelope, send};
+use crate::world::{BYE, MESSAGE, REFUSES, WELCOME, World, destination, envelope, send};
 use smtp_client::{Envelope, PoolConfig, Report};
 use std::time::Duration;
 
@@ -115,4 +115,62 @@ fn a_server_that_has_enough_of_a_connection_is_given_another_once() {
             assert_eq!(report.is_all_sent(), is_sent, "{code}: {report:?}");
         }
     }
+}
+
+/// Sends a message to each group of recipients, one after the other; what became of each.
+#[track_caller]
+fn to_groups(scripts: &[String], groups: &[&[&str]]) -> Vec<String> {
+    let world = World::new(scripts);
+    let pool = world.pool(PoolConfig::default());
+    let place = destination();
+    let told = world.runtime.run_until(async {
+        let mut told = Vec::new();
+        for group in groups {
+            let builder = Envelope::builder("a@example.test");
+            let to = group.iter().fold(builder, |builder, to| builder.to(to)).build().unwrap();
+            told.extend(words(&pool.send(&place, &to, "Subject: x\r\n\r\nx\r\n").await));
+        }
+        pool.close().await;
+        told
+    });
+    world.check();
+    told
+}
+
+/// C-45
+#[test]
+fn a_connection_whose_domains_are_spent_is_followed_by_others() {
+    let to = |who: &str| MESSAGE.replace("b@example.test", who);
+    let session = |first: &str, then: &str| {
+        let limit = WELCOME.replace("250-mx", "250-mx\n S: 250-LIMITS RCPTDOMAINMAX=1");
+        format!("{limit}{}{then}{BYE}", to(first))
+    };
+    // All in one message.
+    let scripts = ["1@a.test", "2@b.test", "3@c.test"].map(|who| session(who, ""));
+    assert_eq!(to_groups(&scripts, &[&["1@a.test", "2@b.test", "3@c.test"]]), [TAKEN; 3]);
+    // One message after the other: the connection that is kept is used as long as it will do.
+    let scripts = [session("1@a.test", &to("2@A.test")), session("3@b.test", "")];
+    assert_eq!(to_groups(&scripts, &[&["1@a.test"], &["2@A.test"], &["3@b.test"]]), [TAKEN; 3]);
+}
+
+/// C-45
+#[test]
+fn a_connection_whose_transactions_are_spent_is_followed_by_others() {
+    let session = |who: &str| {
+        let limits = WELCOME.replace("250-mx", "250-mx\n S: 250-LIMITS RCPTMAX=1 MAILMAX=1");
+        format!("{limits}{}{BYE}", to(who))
+    };
+    let scripts = ["b", "c", "d"].map(session);
+    let group = ["b@example.test", "c@example.test", "d@example.test"];
+    assert_eq!(to_groups(&scripts, &[&group]), [TAKEN; 3]);
+}
+
+/// C-45
+#[test]
+fn a_server_that_takes_no_second_connection_leaves_the_rest_delayed() {
+    let limit = WELCOME.replace("250-mx", "250-mx\n S: 250-LIMITS RCPTMAX=1 MAILMAX=1");
+    let scripts = [format!("{limit}{}{BYE}", to("b")), REFUSES.into()];
+    let told = to_groups(&scripts, &[&["b@example.test", "c@example.test"]]);
+    assert_eq!(told[0], TAKEN);
+    assert!(told[1].starts_with("delayed connecting: 4"), "{told:?}");
 }

@@ -123,21 +123,23 @@ fn a_short_message_from_a_reader_can_be_sent_twice() {
     assert_eq!(heard.messages[0], heard.messages[1]);
 }
 
+/// A transaction in which everyone is taken.
+fn taken(recipients: &[&str]) -> String {
+    let rcpt: String = recipients.iter().map(|to| format!("C: RCPT TO:<{to}>\n")).collect();
+    let replies = "S: 250 ok\n".repeat(recipients.len() + 1);
+    format!(
+        "C: MAIL FROM:<a@example.test>\n{rcpt}C: DATA\n{replies}S: 354 go\nC: <MESSAGE>\nS: 250 taken\n"
+    )
+}
+
 /// C-45
 #[test]
 fn limits_that_are_announced_are_kept() {
-    let one = |recipients: &[&str]| {
-        let rcpt: String = recipients.iter().map(|to| format!("C: RCPT TO:<{to}>\n")).collect();
-        let replies = "S: 250 ok\n".repeat(recipients.len() + 1);
-        format!(
-            "C: MAIL FROM:<a@example.test>\n{rcpt}C: DATA\n{replies}S: 354 go\nC: <MESSAGE>\nS: 250 taken\n"
-        )
-    };
     let names =
-        ["1@a.test", "2@A.test", "3@b.test", "4@c.test", "5@c.test", "6@c.test", "7@c.test"];
+        ["1@a.test", "2@A.test", "3@b.test", "4@b.test", "5@b.test", "6@a.test", "7@a.test"];
     let script = welcome(&["PIPELINING", "LIMITS RCPTMAX=3 RCPTDOMAINMAX=2 MAILMAX=2"])
-        + &one(&names[..3])
-        + &one(&names[3..6])
+        + &taken(&names[..3])
+        + &taken(&names[3..6])
         + "C: QUIT\nS: 221 bye";
     let to = envelope(&names).build().unwrap();
     let (world, opened) = open(&script, policy());
@@ -151,6 +153,35 @@ fn limits_that_are_announced_are_kept() {
     let told = lines(&report);
     assert!(told[..6].iter().all(|told| told == "sent end of message: 250 taken"), "{told:?}");
     assert!(told[6].starts_with("delayed before MAIL: 451 4.5.3 "), "{told:?}");
+    world.heard();
+}
+
+/// C-45
+#[test]
+fn domains_are_counted_over_the_connection() {
+    let script = welcome(&["PIPELINING", "LIMITS RCPTMAX=2 RCPTDOMAINMAX=2"])
+        + &taken(&["1@a.test", "2@b.test"])
+        + &taken(&["4@B.test"])
+        + &taken(&["1@a.test"])
+        + "C: QUIT\nS: 221 bye";
+    let (world, opened) = open(&script, policy());
+    let mut connection = opened.unwrap();
+    let [first, second, third] = world.runtime.run_until(async {
+        let to = envelope(&["1@a.test", "2@b.test", "3@c.test", "4@B.test"]).build().unwrap();
+        let first = lines(&connection.send(&to, MESSAGE).await);
+        let to = envelope(&["3@c.test", "3@[192.0.2.1]"]).build().unwrap();
+        let second = lines(&connection.send(&to, MESSAGE).await);
+        let to = envelope(&["1@a.test"]).build().unwrap();
+        let third = lines(&connection.send(&to, MESSAGE).await);
+        connection.quit().await;
+        [first, second, third]
+    });
+    let sent = "sent end of message: 250 taken";
+    assert_eq!([&first[0], &first[1], &first[3]], [sent; 3], "{first:?}");
+    for told in second.iter().chain([&first[2]]) {
+        assert!(told.starts_with("delayed before MAIL: 451 4.5.3 "), "{told}");
+    }
+    assert_eq!(third, [sent]);
     world.heard();
 }
 
