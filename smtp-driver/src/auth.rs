@@ -113,8 +113,8 @@ impl<H: Handler> Talk<H> {
                 };
                 vouched.map(Next::after)
             }
-            (Progress::Proof(identity, right, last), Some(credentials)) => {
-                let mut proved = credentials.proved(&self.peer, &identity, right);
+            (Progress::Proof(identity, mechanism, right, last), Some(credentials)) => {
+                let mut proved = credentials.proved(&self.peer, &identity, &mechanism, right);
                 let checked = decide(link, ahead, &pending, proved.as_mut()).await?;
                 checked.map(|checked| match checked {
                     Checked::Right if right => Next::Challenge(last),

@@ -10,6 +10,7 @@ use site::{
     login::{base64, plain, scram},
     tls::{dialogue, tls},
 };
+use smtp_proto::wire::Mechanism;
 use std::{
     fs,
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -96,9 +97,9 @@ fn nobody_logs_a_password_a_response_or_a_message_at_any_level() {
         ("AUTH LOGIN\r\n", "334 "),
         (&line("you"), "334 "),
     ]);
-    let mut said = scram(&mut session(&[]), "you", wrong, "535 ");
+    let mut said = scram(&mut session(&[]), &Mechanism::SCRAM_SHA_256_PLUS, "you", wrong, "535 ");
     let mut stream = session(&[]);
-    said.extend(scram(&mut stream, "you", right, "235 "));
+    said.extend(scram(&mut stream, &Mechanism::SCRAM_SHA_256_PLUS, "you", right, "235 "));
     let message = format!(
         "From: you@mx.example\r\nSubject: {}\r\nBcc: hidden@mx.example\r\n\r\n{}\r\n.\r\n",
         WORDS[0], WORDS[1]

@@ -6,10 +6,11 @@ mod site;
 use site::{
     Site,
     log::Lines,
-    login::{base64, plain},
+    login::{base64, plain, scram},
     tls::{dialogue, tls},
 };
 use smtp_mta::config::{LogFormat, LogLevel};
+use smtp_proto::wire::Mechanism;
 
 #[test]
 fn logins_are_logged_without_any_secret() {
@@ -49,6 +50,13 @@ fn logins_are_logged_without_any_secret() {
         let greeting = [("", "220 "), ("EHLO client.example\r\n", "250 ")];
         dialogue(&mut stream, &[&greeting[..], &exchange].concat());
     }
+    for mechanism in [Mechanism::SCRAM_SHA_256, Mechanism::SCRAM_SHA_256_PLUS] {
+        for (password, reply) in [("hunter3", "535 "), ("hunter2", "235 ")] {
+            let mut stream = tls(&site, "mx.example", site.connect().into_stream());
+            dialogue(&mut stream, &[("", "220 "), ("EHLO client.example\r\n", "250 ")]);
+            scram(&mut stream, &mechanism, "you", password, reply);
+        }
+    }
     site.stop();
 
     let text = lines.text();
@@ -62,4 +70,10 @@ fn logins_are_logged_without_any_secret() {
     );
     assert_eq!(text.matches(r#"user="you" how="password" outcome="refused""#).count(), 1, "{text}");
     assert!(text.contains(r#" how="password" outcome="refused""#), "{text}");
+    for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"] {
+        let right = format!(r#"user="you" how="{mechanism}" outcome="accepted""#);
+        assert_eq!(text.matches(&right).count(), 1, "{text}");
+        let wrong = format!(r#" how="{mechanism}" outcome="refused""#);
+        assert_eq!(text.matches(&wrong).count(), 1, "{text}");
+    }
 }

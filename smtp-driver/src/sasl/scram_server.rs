@@ -86,6 +86,11 @@ impl ScramServer {
         &self.identity
     }
 
+    /// Whether the exchange is bound to the channel.
+    pub(super) fn is_bound(&self) -> bool {
+        self.binding.starts_with(b"p=")
+    }
+
     /// Our first message; `None` if the system has no random numbers.
     pub(super) fn offer(&mut self, keys: ScramKeys) -> Option<String> {
         let mut nonce = [0; 18];

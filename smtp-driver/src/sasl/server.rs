@@ -88,23 +88,25 @@ pub trait Credentials: Send + Sync + 'static {
         password: &'a str,
     ) -> Answer<'a, Checked>;
 
-    /// SCRAM-SHA-256, bound to the TLS connection or not: the keys of the user `name`, as SASLprep (RFC 4013) writes it;
-    /// [`ScramKeys::unknown`] if there is none, `None` if that cannot be found out now.
+    /// SCRAM-SHA-256, bound to the TLS connection or not: the keys of the user `name`, as SASLprep
+    /// (RFC 4013) writes it; [`ScramKeys::unknown`] if there is none, `None` if that cannot be found
+    /// out now.
     fn keys<'a>(&'a self, name: &'a str) -> Answer<'a, Option<ScramKeys>> {
         let _ = name;
         Box::pin(async { None })
     }
 
-    /// SCRAM-SHA-256: the proof that `identity` gave by its keys was right, or not. It is yours to
-    /// say whether it may act as it wants, and to count failures; a wrong proof is never
-    /// [`Checked::Right`].
+    /// SCRAM-SHA-256, by the `mechanism` that binds it to the TLS connection or by the other: the
+    /// proof that `identity` gave by its keys was right, or not. It is yours to say whether it may
+    /// act as it wants, and to count failures; a wrong proof is never [`Checked::Right`].
     fn proved<'a>(
         &'a self,
         peer: &'a Peer,
         identity: &'a Identity,
+        mechanism: &'a Mechanism<'static>,
         right: bool,
     ) -> Answer<'a, Checked> {
-        let _ = peer;
+        let _ = (peer, mechanism);
         let right = right && identity.acts_as_itself();
         Box::pin(async move { if right { Checked::Right } else { Checked::Wrong } })
     }
@@ -156,8 +158,8 @@ pub(crate) enum Progress {
     Check(Identity, Secret<String>),
     /// SCRAM: find the keys of this name and [`offer`](Exchange::offer) them.
     Keys(String),
-    /// SCRAM: the peer has given a proof, right or not; send this if it may log in.
-    Proof(Identity, bool, Vec<u8>),
+    /// SCRAM: the peer has given a proof by this mechanism, right or not; send this if it may log in.
+    Proof(Identity, Mechanism<'static>, bool, Vec<u8>),
     /// The peer has given a token.
     Token(BearerToken),
     /// EXTERNAL: the peer wants to act as this one; empty for itself.
@@ -269,10 +271,14 @@ impl ScramExchange {
                     return Progress::Malformed;
                 };
                 let identity = scram.identity().clone();
+                let mechanism = match scram.is_bound() {
+                    true => Mechanism::SCRAM_SHA_256_PLUS,
+                    false => Mechanism::SCRAM_SHA_256,
+                };
                 if right {
                     *self = Self::Proved(identity.clone());
                 }
-                Progress::Proof(identity, right, last.into_bytes())
+                Progress::Proof(identity, mechanism, right, last.into_bytes())
             }
             Self::Proved(identity) if response.is_empty() => Progress::Done(identity.clone()),
             Self::Proved(_) => Progress::Malformed,

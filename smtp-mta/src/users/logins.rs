@@ -5,6 +5,7 @@ use smtp_driver::{
     ClientCertificate, Peer,
     sasl::{Answer, Checked, Credentials, Identity, ScramKeys, Vouched},
 };
+use smtp_proto::wire::Mechanism;
 use std::collections::HashMap;
 
 /// The SHA-256 fingerprint of a certificate.
@@ -56,9 +57,10 @@ impl Credentials for Logins {
         &'a self,
         peer: &'a Peer,
         identity: &'a Identity,
+        mechanism: &'a Mechanism<'static>,
         right: bool,
     ) -> Answer<'a, Checked> {
-        self.users.proved(peer, identity, right)
+        self.users.proved(peer, identity, mechanism, right)
     }
 
     fn certificate<'a>(

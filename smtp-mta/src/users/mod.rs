@@ -5,7 +5,8 @@
 //! ```
 //!
 //! A password is never stored: [`mod@file`] keeps an argon2id hash of it for PLAIN and LOGIN, and keys
-//! for SCRAM-SHA-256. [`logins`] adds those who come with a certificate. [`hashing`] bounds what checking costs, [`throttle`] what guessing brings.
+//! for SCRAM-SHA-256. [`logins`] adds those who come with a certificate. [`hashing`] bounds what
+//! checking costs, [`throttle`] what guessing brings.
 
 pub mod command;
 pub mod file;
@@ -22,7 +23,7 @@ use smtp_driver::{
     Peer, Stop,
     sasl::{Answer, Checked, Credentials, Identity, ScramKeys},
 };
-use smtp_proto::Secret;
+use smtp_proto::{Secret, wire::Mechanism};
 use std::{
     io,
     net::IpAddr,
@@ -168,19 +169,20 @@ impl Credentials for Users {
         &'a self,
         peer: &'a Peer,
         identity: &'a Identity,
+        mechanism: &'a Mechanism<'static>,
         right: bool,
     ) -> Answer<'a, Checked> {
         Box::pin(async move {
             let name = UserName::new(&identity.authentication_id);
             if !self.turn(peer, name.as_ref()).await {
-                return self.settle(peer, None, false, "SCRAM-SHA-256", Checked::Unavailable);
+                return self.settle(peer, None, false, mechanism.as_str(), Checked::Unavailable);
             }
             let checked = match right && is_same(&name, identity) {
                 true => Checked::Right,
                 false => Checked::Wrong,
             };
             // Only a user who is there can have been right.
-            self.settle(peer, name.as_ref(), right, "SCRAM-SHA-256", checked)
+            self.settle(peer, name.as_ref(), right, mechanism.as_str(), checked)
         })
     }
 }

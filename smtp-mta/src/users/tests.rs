@@ -50,7 +50,8 @@ fn a_proof_is_right_for_the_one_who_gave_it() {
             ("", false, Checked::Wrong),
         ] {
             let identity = identity("ada", acting_as);
-            assert_eq!(users.proved(&PEER, &identity, right).await, checked, "{acting_as}");
+            let proved = users.proved(&PEER, &identity, &Mechanism::SCRAM_SHA_256, right).await;
+            assert_eq!(proved, checked, "{acting_as}");
         }
     });
 }
@@ -117,7 +118,7 @@ fn proofs_and_passwords_that_are_wrong_count_for_the_one_they_are_for() {
         for n in 0..3 {
             let wrong = match n {
                 0 => users.check(&peer, &ada, "x").await,
-                _ => users.proved(&peer, &ada, false).await,
+                _ => users.proved(&peer, &ada, &Mechanism::SCRAM_SHA_256, false).await,
             };
             assert_eq!(wrong, Checked::Wrong);
         }

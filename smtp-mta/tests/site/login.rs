@@ -17,17 +17,19 @@ pub(crate) fn plain(name: &str, password: &str) -> String {
     format!("AUTH PLAIN {}\r\n", base64(&format!("\0{name}\0{password}")))
 }
 
-/// A login of our own client, bound to the connection, whose last reply begins with `last`; gives
-/// all lines that were said and heard.
+/// A login of our own client by SCRAM, bound to the connection or not, whose last reply begins with
+/// `last`; gives all lines that were said and heard.
 #[track_caller]
 pub(crate) fn scram(
     stream: &mut StreamOwned<ClientConnection, TcpStream>,
+    mechanism: &Mechanism<'static>,
     name: &str,
     password: &str,
     last: &str,
 ) -> Vec<String> {
     let label = b"EXPORTER-Channel-Binding";
-    let channel = stream.conn.export_keying_material([0; 32], label, Some(&[])).unwrap().into();
+    let channel = (*mechanism == Mechanism::SCRAM_SHA_256_PLUS)
+        .then(|| stream.conn.export_keying_material([0; 32], label, Some(&[])).unwrap().into());
     let mut lines = Vec::new();
     let mut replies = BufReader::new(stream);
     let mut say = |line: String| {
@@ -38,8 +40,7 @@ pub(crate) fn scram(
         reply
     };
     let login = Login::password(name, password);
-    let mechanism = Mechanism::SCRAM_SHA_256_PLUS;
-    let mut exchange = ClientExchange::new(&login, &mechanism, &[], Some(channel)).unwrap();
+    let mut exchange = ClientExchange::new(&login, mechanism, &[], channel).unwrap();
     let first = exchange.initial().unwrap().unwrap();
     let mut reply = say(format!("AUTH {mechanism} {}", Base64::encode(first.expose())));
     while let Some(challenge) = reply.strip_prefix("334 ") {
