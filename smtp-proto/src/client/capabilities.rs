@@ -179,6 +179,7 @@ mod tests {
         let names: Vec<&str> = got.auth.iter().map(Mechanism::as_str).collect();
         assert_eq!(names, ["PLAIN", "login", "XOAUTH2"]);
         assert_eq!(parsed(&["AUTH"]).auth, vec![]);
+        assert_eq!(parsed(&["AUTH=LOGIN"]).auth, vec![Mechanism::LOGIN]);
     }
 
     #[test]

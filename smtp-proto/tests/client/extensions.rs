@@ -209,3 +209,39 @@ fn an_extension_of_our_own_is_used_where_the_server_announces_it() {
     // Without the extension in its configuration, a client knows nothing of it.
     assert_eq!(self::sent(&["X-SHELF"], &shelf), Err(Misuse::Unregistered));
 }
+
+/// RFC 5321 §4.5.3.1.4: extensions lengthen the line, each by what its own RFC says
+#[test]
+fn a_mail_has_room_for_every_parameter_and_other_commands_have_512_octets() {
+    // SIZE, BODY, SMTPUTF8, DSN, AUTH, BY, HOLDUNTIL, MT-PRIORITY and REQUIRETLS.
+    let most = 512 + 26 + 17 + 10 + 500 + 500 + 17 + 34 + 15 + 11;
+    let extension = CustomExtension::new("X-LONG")
+        .and_then(|it| it.mail_parameter("X-LONG")?.rcpt_parameter("X-LONG")?.command("XLONG"))
+        .unwrap();
+    let config = ClientConfig::builder().custom(extension).build();
+    let filled = |line: &str, octets: usize| "x".repeat(octets - line.len() - "\r\n".len());
+    for (octets, fits) in [(most, true), (most + 1, false)] {
+        let mut desk = Desk::ready_with(config.clone(), &["PIPELINING", "X-LONG"]);
+        let value = format!("X-LONG={}", filled("MAIL FROM:<a@example.net> X-LONG=", octets));
+        let other = OtherParams::parse(&value).unwrap();
+        let long = mail(|mail| mail.other = other.into_static());
+        assert_eq!(desk.machine.mail(&long).err(), (!fits).then_some(Misuse::LineTooLong));
+        assert_eq!(desk.sends().len(), if fits { octets } else { 0 });
+
+        let mut desk = Desk::ready_with(config.clone(), &["PIPELINING", "X-LONG"]);
+        desk.mail();
+        desk.sends();
+        let value = format!("X-LONG={}", filled("RCPT TO:<a@example.org> X-LONG=", octets));
+        let mut long = crate::desk::rcpt("<a@example.org>");
+        long.other = OtherParams::parse(&value).unwrap();
+        assert_eq!(desk.machine.rcpt(&long).err(), (!fits).then_some(Misuse::LineTooLong));
+        assert_eq!(desk.sends().len(), if fits { octets } else { 0 });
+    }
+    for (octets, fits) in [(512, true), (513, false)] {
+        let mut desk = Desk::ready_with(config.clone(), &["PIPELINING", "X-LONG"]);
+        let args = filled("XLONG ", octets);
+        let given = desk.machine.command("XLONG", &Text::parse(&args).unwrap());
+        assert_eq!(given.err(), (!fits).then_some(Misuse::LineTooLong));
+        assert_eq!(desk.sends().len(), if fits { octets } else { 0 });
+    }
+}

@@ -45,6 +45,8 @@ fn the_last_chunk_has_them_too() {
     desk.sends();
     let told = desk.hears("250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n550 no\r\n");
     assert_eq!(told[3..], ["delivery 3 0 250", "delivery 3 1 550", "Decision"]);
+    assert!(desk.machine.is_idle());
+    desk.mail();
     // Nobody was accepted: the server has one thing to say.
     let mut desk = ready(&["PIPELINING", "CHUNKING"]);
     desk.mail();

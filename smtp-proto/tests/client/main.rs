@@ -12,6 +12,7 @@ mod lmtp;
 mod memory;
 mod pipelining;
 mod replies;
+mod settings;
 mod starttls;
 mod time;
 mod transaction;

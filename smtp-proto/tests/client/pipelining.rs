@@ -169,3 +169,18 @@ fn too_much_without_a_reply_is_full() {
     }
     assert!(given > 500, "{given}");
 }
+
+#[test]
+fn what_has_been_written_makes_room_for_more() {
+    let mut limits = smtp_proto::client::Limits::default();
+    limits.send_buffer = 1_024;
+    let config = ClientConfig::builder().limits(limits).build();
+    let mut desk = Desk::ready_with(config, &["PIPELINING"]);
+    desk.mail();
+    while desk.machine.rcpt(&rcpt("<c@example.org>")).is_ok() {}
+    let waiting = desk.machine.poll_transmit().map_or(0, <[u8]>::len);
+    desk.machine.handle_transmitted(waiting - 1_024);
+    assert_eq!(desk.machine.rcpt(&rcpt("<c@example.org>")), Err(Misuse::Full));
+    desk.machine.handle_transmitted(1);
+    assert!(desk.machine.rcpt(&rcpt("<c@example.org>")).is_ok());
+}

@@ -1,10 +1,15 @@
 //! The timers (RFC 5321 §4.5.3.2).
 
 use crate::desk::Desk;
-use smtp_proto::{Timer, client::ClientConfig};
+use smtp_proto::{
+    Misuse, Timer,
+    client::{ClientConfig, ClientConnection, CommandId, Timeouts},
+};
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
+
+type Given = Result<CommandId, Misuse>;
 
 /// The machine gives up after exactly `bound`.
 fn gives_up_after(desk: &mut Desk, bound: Duration, timer: Timer) {
@@ -96,10 +101,51 @@ fn the_handshake_has_its_time() {
 
 #[test]
 fn the_times_can_be_set() {
-    let mut timeouts = smtp_proto::client::Timeouts::default();
-    timeouts.greeting = Duration::from_secs(7);
-    let mut desk = Desk::with(ClientConfig::builder().timeouts(timeouts).build());
-    gives_up_after(&mut desk, Duration::from_secs(7), Timer::Reply);
+    let seconds = Duration::from_secs;
+    let mut timeouts = Timeouts::default();
+    timeouts.greeting = seconds(1);
+    timeouts.command = seconds(2);
+    timeouts.mail = seconds(3);
+    timeouts.rcpt = seconds(4);
+    timeouts.data = seconds(5);
+    timeouts.block = seconds(6);
+    timeouts.message = seconds(7);
+    timeouts.quit = seconds(8);
+    timeouts.handshake = seconds(9);
+    timeouts.linger = seconds(10);
+    let config = ClientConfig::builder().timeouts(timeouts).build();
+    gives_up_after(&mut Desk::with(config.clone()), seconds(1), Timer::Reply);
+    // A command leaves, and there is no reply.
+    let after = |hears: &str, give: fn(&mut ClientConnection) -> Given, bound| {
+        let mut desk = Desk::ready_with(config.clone(), &["PIPELINING", "CHUNKING"]);
+        desk.mail();
+        desk.rcpt("<a@example.org>");
+        desk.sends();
+        desk.hears(hears);
+        give(&mut desk.machine).unwrap();
+        desk.sends();
+        gives_up_after(&mut desk, bound, Timer::Reply);
+    };
+    let two = "250 ok\r\n250 ok\r\n";
+    after(two, ClientConnection::rset, seconds(2));
+    after("", ClientConnection::data, seconds(3));
+    after("250 ok\r\n", ClientConnection::data, seconds(4));
+    after(two, ClientConnection::data, seconds(5));
+    after(two, |machine| machine.bdat(0, true), seconds(7));
+
+    let mut desk = Desk::ready_with(config.clone(), &[]);
+    desk.machine.noop().unwrap();
+    gives_up_after(&mut desk, seconds(6), Timer::Flush);
+    let mut desk = Desk::ready_with(config.clone(), &[]);
+    desk.machine.quit().unwrap();
+    desk.sends();
+    gives_up_after(&mut desk, seconds(8), Timer::Reply);
+    assert_eq!(desk.machine.poll_timeout(), Some(desk.now + seconds(10)));
+    let mut desk = Desk::ready_with(config, &["STARTTLS"]);
+    desk.machine.start_tls().unwrap();
+    desk.sends();
+    desk.hears("220 go\r\n");
+    gives_up_after(&mut desk, seconds(9), Timer::Handshake);
 }
 
 #[test]

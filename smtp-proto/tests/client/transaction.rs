@@ -20,7 +20,9 @@ fn a_message_goes_from_mail_to_its_last_reply() {
     assert_eq!(desk.hears("250 ok\r\n"), ["reply 0 250", "Decision"]);
     desk.rcpt("<a@example.org>");
     desk.sends();
+    assert_eq!(desk.machine.accepted_recipients(), 0);
     assert_eq!(desk.hears("251 will forward\r\n"), ["reply 1 251", "Decision"]);
+    assert_eq!(desk.machine.accepted_recipients(), 1);
     desk.data();
     desk.sends();
     assert_eq!(desk.hears("354 go\r\n"), ["reply 2 354", "Decision"]);
