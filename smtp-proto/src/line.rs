@@ -16,12 +16,14 @@ pub(crate) enum Line<'b> {
     Partial,
 }
 
-/// Finds lines; remembers how far it has looked, so that input that comes octet by octet is looked
-/// at once.
+/// Finds lines; remembers how far it has looked and what it has seen there, so that input that comes
+/// octet by octet is looked at once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct LineReader {
-    /// Octets of the unread input known to hold no CRLF.
+    /// Octets of the unread input in which the line does not end.
     scanned: usize,
+    /// Something stands in them that may not stand in a line.
+    bad: bool,
     /// Inside a line that is already too long.
     skipping: bool,
 }
@@ -29,28 +31,38 @@ pub(crate) struct LineReader {
 impl LineReader {
     /// The next line of `input`, which is consumed if it is whole or too long. `limit` counts the
     /// CRLF.
+    #[inline]
     pub(crate) fn next<'b>(&mut self, input: &mut &'b [u8], limit: usize) -> Line<'b> {
         let octets = *input;
         let mut from = self.scanned.min(octets.len());
-        while let Some(lf) = memchr::memchr(b'\n', &octets[from..]).map(|at| from + at) {
-            if lf > 0 && octets[lf - 1] == b'\r' {
-                *input = &octets[lf + 1..];
-                self.scanned = 0;
-                let line = &octets[..lf - 1];
-                if core::mem::take(&mut self.skipping) || line.len() + 2 > limit {
-                    return Line::TooLong;
+        // One pass: but in a bad line, the first of the three is the CR of the line's end.
+        while let Some(at) = memchr::memchr3(b'\r', b'\n', 0, &octets[from..]) {
+            from += at;
+            match octets[from..] {
+                [b'\r', b'\n', ref rest @ ..] => {
+                    let Self { bad, skipping, .. } = core::mem::take(self);
+                    *input = rest;
+                    return match &octets[..from] {
+                        line if skipping || line.len() + 2 > limit => Line::TooLong,
+                        _ if bad => Line::Bad,
+                        line => Line::Whole(line),
+                    };
                 }
-                let bad = memchr::memchr3(b'\r', b'\n', 0, line).is_some();
-                return if bad { Line::Bad } else { Line::Whole(line) };
+                [b'\r'] => return self.partial(input, from, limit),
+                _ => self.bad = true,
             }
-            from = lf + 1;
+            from += 1;
         }
-        self.scanned = octets.len();
-        if self.skipping || octets.len() >= limit {
-            // A CR at the end may be the first half of the CRLF that ends the line.
-            let keep = usize::from(octets.ends_with(b"\r"));
-            *input = &octets[octets.len() - keep..];
-            self.scanned = keep;
+        self.partial(input, octets.len(), limit)
+    }
+
+    /// The line does not end in the first `scanned` octets; what follows is nothing, or a CR that
+    /// may be the first half of its end.
+    fn partial<'b>(&mut self, input: &mut &'b [u8], scanned: usize, limit: usize) -> Line<'b> {
+        self.scanned = scanned;
+        if self.skipping || input.len() >= limit {
+            *input = &input[scanned..];
+            self.scanned = 0;
             self.skipping = true;
         }
         Line::Partial

@@ -1,7 +1,7 @@
 //! Extensions that an embedder has itself (RFC 5321 §2.2.2): a keyword of the EHLO answer, parameters
 //! of MAIL and RCPT, and commands.
 
-use super::{mail_params, rcpt_params};
+use super::{MAIL_PARAMS, RCPT_PARAMS};
 use crate::wire::{Malformed, Params, Verb, is_esmtp_keyword, split_verb};
 use alloc::{borrow::Cow, string::String, vec::Vec};
 use core::{
@@ -127,8 +127,8 @@ fn check(keyword: &'static str) -> Result<&'static str, Malformed> {
 /// Whether a parameter of MAIL or RCPT is one of this crate's.
 fn is_known(keyword: &str) -> bool {
     let same = |known: &str| known.eq_ignore_ascii_case(keyword);
-    mail_params().any(|(_, param)| same(param.keyword))
-        || rcpt_params().any(|(_, param)| same(param.keyword))
+    MAIL_PARAMS.iter().any(|(_, param)| same(param.keyword))
+        || RCPT_PARAMS.iter().any(|(_, param)| same(param.keyword))
 }
 
 fn add_parameter(list: &mut Vec<&'static str>, keyword: &'static str) -> Result<(), Malformed> {

@@ -216,7 +216,8 @@ fn parse_envid<'b>(
 ) -> Result<(), CommandError> {
     let value = value.filter(|value| value.len() <= MAX_ENVID).ok_or(BAD_ENVID)?;
     let envid = Xtext::parse(value).map_err(|_| BAD_ENVID)?;
-    if !envid.octets().all(|octet| matches!(octet, b' '..=b'~')) {
+    let is_encoded = value.as_bytes().contains(&b'+');
+    if is_encoded && !envid.octets().all(|octet| matches!(octet, b' '..=b'~')) {
         return Err(BAD_ENVID);
     }
     mail.envid = Some(envid);

@@ -79,9 +79,9 @@ pub(crate) struct Extension {
     /// Appends what follows the keyword in the EHLO answer, its leading space included.
     pub(crate) ehlo_params: fn(&Offer<'_>, &mut Vec<u8>),
     /// The parameters it adds to MAIL.
-    pub(crate) mail: &'static [MailParam],
+    mail: &'static [MailParam],
     /// The parameters it adds to RCPT.
-    pub(crate) rcpt: &'static [RcptParam],
+    rcpt: &'static [RcptParam],
     /// Notes that a server announced it, with what followed the keyword, unless that is malformed.
     announced: fn(&mut Capabilities, &str),
     /// Whether the server offers it; asked only of those that a MAIL or RCPT can use.
@@ -107,28 +107,56 @@ impl Extension {
     };
 }
 
-/// A parameter of MAIL: parses a value into its field, or says what is wrong with it. Whether it
-/// was offered and is there only once has been checked before.
-pub(crate) struct MailParam {
+/// A parameter: `parse` puts a value into its field, or says what is wrong with it. Whether it was
+/// offered and is there only once has been checked before.
+pub(crate) struct Parameter<F> {
     pub(crate) keyword: &'static str,
-    pub(crate) parse: for<'b> fn(&mut Mail<'b>, Option<&'b str>, &Offer<'_>) -> Result<(), Fault>,
+    pub(crate) parse: F,
 }
 
-/// A parameter of RCPT; see [`MailParam`].
-pub(crate) struct RcptParam {
-    pub(crate) keyword: &'static str,
-    pub(crate) parse: for<'b> fn(&mut Rcpt<'b>, Option<&'b str>, &Offer<'_>) -> Result<(), Fault>,
+/// A parameter of MAIL.
+pub(crate) type MailParam =
+    Parameter<for<'b> fn(&mut Mail<'b>, Option<&'b str>, &Offer<'_>) -> Result<(), Fault>>;
+
+/// A parameter of RCPT.
+pub(crate) type RcptParam =
+    Parameter<for<'b> fn(&mut Rcpt<'b>, Option<&'b str>, &Offer<'_>) -> Result<(), Fault>>;
+
+/// The field `params` of all extensions as one list, each parameter with its extension: it is
+/// searched for every parameter of a command line.
+macro_rules! flat {
+    ($params:ident: $param:ty) => {{
+        const COUNT: usize = {
+            let (mut count, mut i) = (0, 0);
+            while i < ALL.len() {
+                count += ALL[i].$params.len();
+                i += 1;
+            }
+            count
+        };
+        const FLAT: [(&Extension, &$param); COUNT] = {
+            let mut flat = [(ALL[0], &dsn::EXTENSION.$params[0]); COUNT];
+            let (mut at, mut i) = (0, 0);
+            while i < ALL.len() {
+                let mut k = 0;
+                while k < ALL[i].$params.len() {
+                    flat[at] = (ALL[i], &ALL[i].$params[k]);
+                    at += 1;
+                    k += 1;
+                }
+                i += 1;
+            }
+            flat
+        };
+        &FLAT
+    }};
 }
 
 /// Every parameter of MAIL with its extension.
-pub(crate) fn mail_params() -> impl Iterator<Item = (&'static Extension, &'static MailParam)> {
-    ALL.iter().flat_map(|&extension| extension.mail.iter().map(move |param| (extension, param)))
-}
+pub(crate) static MAIL_PARAMS: &[(&Extension, &MailParam)] = flat!(mail: MailParam);
 
 /// Every parameter of RCPT with its extension.
-pub(crate) fn rcpt_params() -> impl Iterator<Item = (&'static Extension, &'static RcptParam)> {
-    ALL.iter().flat_map(|&extension| extension.rcpt.iter().map(move |param| (extension, param)))
-}
+pub(crate) static RCPT_PARAMS: &[(&Extension, &RcptParam)] = flat!(rcpt: RcptParam);
 
 /// Notes what a line of an EHLO answer announces. A keyword that nobody here knows says nothing.
 pub(crate) fn announced(capabilities: &mut Capabilities, keyword: &str, params: &str) {
@@ -335,8 +363,8 @@ mod tests {
 
     #[test]
     fn every_parameter_has_a_name_and_a_bit_of_its_own() {
-        let mail: Vec<&str> = mail_params().map(|(_, param)| param.keyword).collect();
-        let rcpt: Vec<&str> = rcpt_params().map(|(_, param)| param.keyword).collect();
+        let mail: Vec<&str> = MAIL_PARAMS.iter().map(|(_, param)| param.keyword).collect();
+        let rcpt: Vec<&str> = RCPT_PARAMS.iter().map(|(_, param)| param.keyword).collect();
         for keywords in [mail, rcpt] {
             assert!(keywords.len() <= 64);
             for (place, keyword) in keywords.iter().enumerate() {

@@ -8,6 +8,7 @@ use crate::{
     wire::{CommandError, Mail},
 };
 use alloc::{format, vec::Vec};
+use core::num::IntErrorKind;
 
 pub(super) static EXTENSION: Extension = Extension {
     keyword: "SIZE",
@@ -55,13 +56,13 @@ fn parse<'b>(
     offer: &Offer<'_>,
 ) -> Result<(), CommandError> {
     let digits = value.ok_or(BAD_SIZE)?;
-    if !(1..=20).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
+    if digits.len() > 20 || digits.starts_with('+') {
         return Err(BAD_SIZE);
     }
-    let size = digits.parse().map_err(|_| TOO_LARGE)?;
-    if size > offer.limits.message {
-        return Err(TOO_LARGE);
+    match digits.parse() {
+        Ok(size) if size <= offer.limits.message => mail.size = Some(size),
+        Err(error) if *error.kind() != IntErrorKind::PosOverflow => return Err(BAD_SIZE),
+        _ => return Err(TOO_LARGE),
     }
-    mail.size = Some(size);
     Ok(())
 }

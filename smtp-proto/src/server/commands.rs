@@ -46,6 +46,7 @@ const BAD_BASE64: Refused<'static> = Refused::known(501, 5, 2, "Cannot decode re
 
 impl ServerConnection {
     /// Takes a line: a command, or the peer's part of an AUTH exchange.
+    #[inline]
     pub(super) fn take_line<'b>(&mut self, line: Line<'b>, rest: &[u8]) -> Option<Step<Event<'b>>> {
         self.deadlines.stop();
         let in_auth = self.phase == Phase::Auth;

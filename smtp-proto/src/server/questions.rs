@@ -94,6 +94,7 @@ impl Replies {
     }
 
     /// Opens a question.
+    #[inline]
     pub(super) fn ask(&mut self, kind: Kind, deadline: Instant) -> Ticket {
         self.sequence = self.sequence.wrapping_add(1);
         let turn = Turn::Open { kind, deadline };
@@ -115,6 +116,7 @@ impl Replies {
     }
 
     /// The oldest open question.
+    #[inline]
     pub(super) fn first_open(&self) -> Option<(Ticket, Kind, Instant)> {
         self.slots.iter().find_map(|slot| match slot.turn {
             Turn::Open { kind, deadline } => {

@@ -63,6 +63,7 @@ pub(crate) struct Chunk {
 }
 
 /// The arguments as text (RFC 5321 §2.4, RFC 6531 §3.3), or 501 5.5.4.
+#[inline]
 pub(crate) fn utf8_args(args: &[u8]) -> Result<&str, CommandError> {
     core::str::from_utf8(args).map_err(|_| NOT_UTF8)
 }
@@ -79,6 +80,7 @@ pub(crate) fn no_args(args: &[u8]) -> Result<(), CommandError> {
 
 /// RFC 5321 §4.1.1.1: `ehlo = "EHLO" SP ( Domain / address-literal ) CRLF`, `helo = "HELO" SP
 /// Domain CRLF`. Deviation: HELO may have an address literal too.
+#[inline]
 pub(crate) fn hello_args(args: &[u8]) -> Result<HelloName<'_>, CommandError> {
     let name = core::str::from_utf8(args).map_err(|_| BAD_HELLO_NAME)?;
     HelloName::parse(name).map_err(|_| BAD_HELLO_NAME)

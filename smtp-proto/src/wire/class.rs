@@ -1,10 +1,13 @@
 //! Which octets the words of the grammar are made of, and the one loop that takes such a word.
 //!
-//! A word is found octet by octet with a table; only a word with octets over 127 is then looked at
+//! A word is found octet by octet with a table; only where an octet over 127 is met, it is looked at
 //! character by character.
 
 use super::Parsed;
 use nom::{Err, Parser};
+
+/// What a grammar function gives where its rule does not match.
+pub(super) const NO_MATCH: Err<()> = Err::Error(());
 
 /// Octets of an Atom.
 pub(super) const ATEXT: u8 = 1;
@@ -53,10 +56,6 @@ const fn classes_of(octet: u8) -> u8 {
     }
     if is_value(octet) {
         classes |= VALUE;
-    }
-    if !octet.is_ascii() {
-        // RFC 6531 §3.3 extends these by characters outside ASCII.
-        classes |= ATEXT | QTEXT | LABEL | VALUE;
     }
     classes
 }
@@ -137,33 +136,74 @@ pub(super) fn is_invisible(c: char) -> bool {
 }
 
 /// Takes the octets of any of `classes`, at least one.
+#[inline]
 pub(super) fn run<'b>(classes: u8) -> impl Parser<&'b str, Output = &'b str, Error = ()> + Copy {
     move |input: &'b str| take_run(classes, input)
 }
 
+#[inline]
 fn take_run(classes: u8, input: &str) -> Parsed<'_, &str> {
-    let mut any = 0;
-    let mut length = 0;
-    for &octet in input.as_bytes() {
-        if CLASSES[usize::from(octet)] & classes == 0 {
-            break;
-        }
-        any |= octet;
-        length += 1;
+    match split_run(classes, input) {
+        Some((word, rest)) if !word.is_empty() => Ok((rest, word)),
+        _ => Err(NO_MATCH),
     }
-    // The octets of one character have the same classes unless they are ASCII: this is a boundary.
-    let (word, rest) = input.split_at_checked(length).ok_or(Err::Error(()))?;
-    if word.is_empty() || !any.is_ascii() && !is_allowed(classes, word) {
-        return Err(Err::Error(()));
-    }
-    Ok((rest, word))
 }
 
-/// Whether what is outside ASCII in `word` is allowed there.
+/// Takes words of `classes` with a dot between each two; `is_word` judges those words.
+///
+/// A dot must be followed by a word: nothing in the grammar goes on with a dot behind one.
+#[inline]
+pub(super) fn dotted(classes: u8, is_word: impl Fn(&str) -> bool, input: &str) -> Parsed<'_, &str> {
+    let mut unread = input;
+    let rest = loop {
+        let (word, behind) = split_run(classes, unread).ok_or(NO_MATCH)?;
+        if !is_word(word) {
+            return Err(NO_MATCH);
+        }
+        match behind.strip_prefix('.') {
+            Some(more) => unread = more,
+            None => break behind,
+        }
+    };
+    let words = input.get(..input.len() - rest.len()).ok_or(NO_MATCH)?;
+    Ok((rest, words))
+}
+
+/// Splits off what is of `classes` at the front of `input`, perhaps nothing.
+#[inline]
+fn split_run(classes: u8, input: &str) -> Option<(&str, &str)> {
+    let octets = input.as_bytes();
+    let mut length = 0;
+    // Indexed, for it is a quarter cheaper than an iterator here, and most of what parsing costs.
+    while length < octets.len() && CLASSES[usize::from(octets[length])] & classes != 0 {
+        length += 1;
+    }
+    if octets.get(length).is_some_and(|octet| !octet.is_ascii()) {
+        length = wide_run(classes, input);
+    }
+    input.split_at_checked(length)
+}
+
+/// The length of a run in which characters outside ASCII are met.
 #[cold]
-fn is_allowed(classes: u8, word: &str) -> bool {
-    let is_allowed = if classes & LABEL != 0 { is_u_label } else { is_utf8_non_ascii };
-    word.chars().all(|c| c.is_ascii() || is_allowed(c))
+fn wide_run(classes: u8, input: &str) -> usize {
+    let is_wide = match classes {
+        // RFC 6531 §3.3 extends these and no other.
+        _ if classes & LABEL != 0 => is_u_label,
+        ATEXT | QTEXT | VALUE => is_utf8_non_ascii,
+        _ => |_| false,
+    };
+    let is_other = |c: char| match u8::try_from(c) {
+        Ok(octet @ ..0x80) => CLASSES[usize::from(octet)] & classes == 0,
+        _ => !is_wide(c),
+    };
+    input.find(is_other).unwrap_or(input.len())
+}
+
+/// What follows `prefix` at the front of `input`.
+#[inline]
+pub(super) fn after(prefix: char, input: &str) -> Result<&str, Err<()>> {
+    input.strip_prefix(prefix).ok_or(NO_MATCH)
 }
 
 #[cfg(test)]
@@ -188,12 +228,23 @@ mod tests {
     }
 
     #[test]
+    fn dots_stand_between_words_only() {
+        let dotted = |text| dotted(ATEXT, |word| !word.is_empty(), text);
+        assert_eq!(dotted("a.b.c@d"), Ok(("@d", "a.b.c")));
+        assert_eq!(dotted("ü.b"), Ok(("", "ü.b")));
+        for text in ["", ".", ".a", "a.", "a..b", "a.@b", "a.\u{85}"] {
+            assert!(dotted(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
     fn a_run_ends_before_the_first_other_octet() {
         assert_eq!(run(LABEL).parse("a-b.c"), Ok((".c", "a-b")));
         assert_eq!(run(LABEL | UNDERSCORE).parse("a_b"), Ok(("", "a_b")));
         assert_eq!(run(ATEXT).parse("jürgen@b"), Ok(("@b", "jürgen")));
         assert_eq!(run(KEYWORD).parse("aü"), Ok(("ü", "a")));
-        for text in ["", "@", "ü\u{85}"] {
+        assert_eq!(run(ATEXT).parse("aü\u{85}b"), Ok(("\u{85}b", "aü")));
+        for text in ["", "@", "\u{85}"] {
             assert!(run(ATEXT).parse(text).is_err());
         }
     }

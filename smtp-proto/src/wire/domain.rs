@@ -2,7 +2,7 @@
 
 use super::{
     Malformed, Parsed,
-    class::{DCONTENT, LABEL, UNDERSCORE, run},
+    class::{DCONTENT, LABEL, NO_MATCH, UNDERSCORE, dotted, run},
     into_static, whole,
 };
 use alloc::borrow::Cow;
@@ -13,9 +13,8 @@ use core::{
 use nom::{
     Parser,
     character::complete::char,
-    combinator::{map, map_opt, recognize, verify},
-    multi::many0_count,
-    sequence::{delimited, preceded},
+    combinator::{map, map_opt, verify},
+    sequence::delimited,
 };
 
 /// Octets of a domain or of an address literal (RFC 5321 §4.5.3.1.2).
@@ -184,14 +183,9 @@ impl<'b> HelloName<'b> {
     ///
     /// # Errors
     /// [`Malformed`] if it is neither domain nor literal.
+    #[inline]
     pub fn parse(text: &'b str) -> Result<Self, Malformed> {
-        let name = if text.starts_with('[') {
-            whole(map(address_literal, Host::Literal), text, "hello name")
-        } else {
-            let domain = domain_of(LABEL | UNDERSCORE);
-            whole(map(domain, Host::Domain), text, "hello name")
-        };
-        name.map(Self)
+        whole(|text| host_of(LABEL | UNDERSCORE, text), text, "hello name").map(Self)
     }
 
     /// The host. Its domain may have an underscore, which [`Domain::parse`] refuses.
@@ -213,37 +207,45 @@ impl fmt::Display for HelloName<'_> {
 
 /// RFC 5321 §4.1.2, within Mailbox: `( Domain / address-literal )`.
 pub(super) fn host(input: &str) -> Parsed<'_, Host<'_>> {
+    host_of(LABEL, input)
+}
+
+/// A host whose labels are made of `classes`.
+#[inline]
+fn host_of(classes: u8, input: &str) -> Parsed<'_, Host<'_>> {
     if input.starts_with('[') {
         map(address_literal, Host::Literal).parse(input)
     } else {
-        map(domain, Host::Domain).parse(input)
+        domain_of(classes, input).map(|(rest, domain)| (rest, Host::Domain(domain)))
     }
 }
 
 /// RFC 5321 §4.1.2: `Domain = sub-domain *("." sub-domain)`.
 pub(super) fn domain(input: &str) -> Parsed<'_, Domain<'_>> {
-    domain_of(LABEL).parse(input)
+    domain_of(LABEL, input)
 }
 
 /// A domain whose labels are made of `classes`.
-fn domain_of<'b>(classes: u8) -> impl Parser<&'b str, Output = Domain<'b>, Error = ()> {
-    let more = many0_count(preceded(char('.'), sub_domain(classes)));
-    let name =
-        verify(recognize((sub_domain(classes), more)), |name: &str| name.len() <= MAX_DOMAIN);
-    map(name, |name| Domain(Cow::Borrowed(name)))
+fn domain_of(classes: u8, input: &str) -> Parsed<'_, Domain<'_>> {
+    let (rest, name) = dotted(classes, is_sub_domain, input)?;
+    if name.len() > MAX_DOMAIN {
+        return Err(NO_MATCH);
+    }
+    Ok((rest, Domain(Cow::Borrowed(name))))
 }
 
 /// RFC 5321 §4.1.2: `sub-domain = Let-dig [Ldh-str]`, `Ldh-str = *( ALPHA / DIGIT / "-" )
-/// Let-dig`; RFC 6531 §3.3: `sub-domain =/ U-label`.
-///
+/// Let-dig`; RFC 6531 §3.3: `sub-domain =/ U-label`. The characters of `label` are of these classes.
+fn is_sub_domain(label: &str) -> bool {
+    let fits = label.len() <= MAX_LABEL || is_long_u_label(label);
+    fits && !matches!(label.as_bytes(), [] | [b'-', ..] | [.., b'-'])
+}
+
 /// The 63 of a U-label are characters, not octets: its A-label, which has the limit of 63 octets,
 /// spends at least one on each (RFC 5890 §4.2).
-fn sub_domain<'b>(classes: u8) -> impl Parser<&'b str, Output = &'b str, Error = ()> {
-    verify(run(classes), |label: &str| {
-        let fits =
-            label.len() <= MAX_LABEL || !label.is_ascii() && label.chars().count() <= MAX_LABEL;
-        fits && !label.starts_with('-') && !label.ends_with('-')
-    })
+#[cold]
+fn is_long_u_label(label: &str) -> bool {
+    !label.is_ascii() && label.chars().count() <= MAX_LABEL
 }
 
 /// RFC 5321 §4.1.2: `address-literal = "[" ( IPv4-address-literal / IPv6-address-literal /

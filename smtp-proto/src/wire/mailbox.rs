@@ -2,7 +2,7 @@
 
 use super::{
     Host, Malformed, Parsed,
-    class::{ATEXT, QTEXT, run},
+    class::{ATEXT, NO_MATCH, QTEXT, after, dotted, run},
     domain, into_static, whole,
 };
 use alloc::{borrow::Cow, string::String};
@@ -11,9 +11,9 @@ use nom::{
     Parser,
     branch::alt,
     character::complete::{char, satisfy},
-    combinator::{map, recognize, verify},
+    combinator::recognize,
     multi::many0_count,
-    sequence::{delimited, preceded, separated_pair},
+    sequence::{delimited, preceded},
 };
 
 /// Octets of a local part, its quotes included. RFC 5321 §4.5.3.1.1 demands 64; verifiable
@@ -127,25 +127,24 @@ impl fmt::Display for Mailbox<'_> {
 
 /// RFC 5321 §4.1.2: `Mailbox = Local-part "@" ( Domain / address-literal )`.
 pub(super) fn mailbox(input: &str) -> Parsed<'_, Mailbox<'_>> {
-    map(separated_pair(local_part, char('@'), domain::host), |(local_part, host)| Mailbox {
-        local_part,
-        host,
-    })
-    .parse(input)
+    let (rest, local_part) = local_part(input)?;
+    let (rest, host) = domain::host(after('@', rest)?)?;
+    Ok((rest, Mailbox { local_part, host }))
 }
 
 /// RFC 5321 §4.1.2: `Local-part = Dot-string / Quoted-string`; the first octet tells which.
 fn local_part(input: &str) -> Parsed<'_, LocalPart<'_>> {
-    let form = if input.starts_with('"') { quoted_string } else { dot_string };
-    map(verify(form, |text: &str| text.len() <= MAX_LOCAL_PART), |text| {
-        LocalPart(Cow::Borrowed(text))
-    })
-    .parse(input)
+    let (rest, text) =
+        if input.starts_with('"') { quoted_string(input) } else { dot_string(input) }?;
+    if text.len() > MAX_LOCAL_PART {
+        return Err(NO_MATCH);
+    }
+    Ok((rest, LocalPart(Cow::Borrowed(text))))
 }
 
 /// RFC 5321 §4.1.2: `Dot-string = Atom *("." Atom)`.
 fn dot_string(input: &str) -> Parsed<'_, &str> {
-    recognize((atom, many0_count(preceded(char('.'), atom)))).parse(input)
+    dotted(ATEXT, |atom| !atom.is_empty(), input)
 }
 
 /// Whether `text` is an Atom (RFC 5321 §4.1.2).

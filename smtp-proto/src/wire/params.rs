@@ -2,13 +2,10 @@
 
 use super::{
     Malformed, Parsed,
-    class::{KEYWORD, VALUE, run},
+    class::{KEYWORD, NO_MATCH, VALUE, run},
     ends_word,
 };
-use nom::{
-    Parser,
-    combinator::{all_consuming, verify},
-};
+use nom::{Parser, combinator::all_consuming};
 
 /// One parameter. The keyword is compared without case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +32,7 @@ impl<'b> Params<'b> {
 impl<'b> Iterator for Params<'b> {
     type Item = Result<Param<'b>, Malformed>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let rest = self.0.trim_start_matches(' ');
         if rest.is_empty() {
@@ -63,6 +61,14 @@ fn esmtp_param(input: &str) -> Parsed<'_, Param<'_>> {
     Ok((rest, Param { keyword, value: Some(value) }))
 }
 
+/// Whether two keywords are the same, which their case is no part of (RFC 5321 §4.1.1.1).
+///
+/// Letters, digits and hyphens differ in more than the bit that tells the cases of letters apart.
+pub(crate) fn is_same_keyword(one: &str, other: &str) -> bool {
+    let octets = || one.bytes().zip(other.bytes());
+    one.len() == other.len() && octets().all(|(a, b)| (a ^ b) & !0x20 == 0)
+}
+
 /// Whether `text` is a keyword of a parameter, which is one of the EHLO answer, too (RFC 5321
 /// §4.1.1.1).
 pub(crate) fn is_esmtp_keyword(text: &str) -> bool {
@@ -71,7 +77,10 @@ pub(crate) fn is_esmtp_keyword(text: &str) -> bool {
 
 /// RFC 5321 §4.1.2: `esmtp-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")`.
 fn esmtp_keyword(input: &str) -> Parsed<'_, &str> {
-    verify(run(KEYWORD), |word: &str| !word.starts_with('-')).parse(input)
+    if input.starts_with('-') {
+        return Err(NO_MATCH);
+    }
+    run(KEYWORD).parse(input)
 }
 
 /// RFC 5321 §4.1.2: `esmtp-value = 1*(%d33-60 / %d62-126)`; RFC 6531 §3.3: `/ UTF8-non-ascii`.

@@ -1,15 +1,20 @@
 //! Paths (RFC 5321 §4.1.2): what stands between `<` and `>`.
 
 use super::{
-    Mailbox, Malformed, Parsed, domain::domain, ends_word, mailbox::mailbox, strip_prefix_no_case,
+    Mailbox, Malformed, Parsed,
+    class::{NO_MATCH, after},
+    domain::domain,
+    ends_word,
+    mailbox::mailbox,
+    strip_prefix_no_case,
 };
 use core::fmt;
 use nom::{
     Parser,
     character::complete::char,
-    combinator::{consumed, map, map_opt, opt},
+    combinator::map,
     multi::many0_count,
-    sequence::{delimited, preceded, terminated},
+    sequence::{preceded, terminated},
 };
 
 /// Octets of a path, brackets and source route included. RFC 5321 §4.5.3.1.3 demands 256.
@@ -142,7 +147,7 @@ impl fmt::Display for ForwardPath<'_> {
 pub(super) fn reverse_path(input: &str) -> Parsed<'_, ReversePath<'_>> {
     match input.strip_prefix("<>") {
         Some(rest) => Ok((rest, ReversePath::Null)),
-        None => map(path, ReversePath::Mailbox).parse(input),
+        None => path(input).map(|(rest, mailbox)| (rest, ReversePath::Mailbox(mailbox))),
     }
 }
 
@@ -151,18 +156,22 @@ pub(super) fn reverse_path(input: &str) -> Parsed<'_, ReversePath<'_>> {
 pub(super) fn forward_path(input: &str) -> Parsed<'_, ForwardPath<'_>> {
     match strip_prefix_no_case(input, "<Postmaster>") {
         Some(rest) => Ok((rest, ForwardPath::Postmaster)),
-        None => map(path, ForwardPath::Mailbox).parse(input),
+        None => path(input).map(|(rest, mailbox)| (rest, ForwardPath::Mailbox(mailbox))),
     }
 }
 
 /// RFC 5321 §4.1.2: `Path = "<" [ A-d-l ":" ] Mailbox ">"`. The source route MUST be accepted and
 /// SHOULD be ignored (appendix C): it is checked and dropped.
 fn path(input: &str) -> Parsed<'_, Mailbox<'_>> {
-    let inside = preceded(opt(source_route), mailbox);
-    map_opt(consumed(delimited(char('<'), inside, char('>'))), |(text, mailbox): (&str, _)| {
-        (text.len() <= MAX_PATH).then_some(mailbox)
-    })
-    .parse(input)
+    let inside = after('<', input)?;
+    // No mailbox begins with an `@`.
+    let inside = if inside.starts_with('@') { source_route(inside)?.0 } else { inside };
+    let (rest, mailbox) = mailbox(inside)?;
+    let rest = after('>', rest)?;
+    if input.len() - rest.len() > MAX_PATH {
+        return Err(NO_MATCH);
+    }
+    Ok((rest, mailbox))
 }
 
 /// RFC 5321 §4.1.2: `A-d-l = At-domain *( "," At-domain )`, `At-domain = "@" Domain`, and the

@@ -113,9 +113,10 @@ impl<'b> Verb<'b> {
     }
 
     /// RFC 5321 §2.4: verbs are compared without case.
+    #[inline]
     fn of(word: &'b [u8]) -> Self {
-        let mut front = word.first_chunk().copied().unwrap_or([0; 4]);
-        front.make_ascii_uppercase();
+        // Without the bit that tells the cases of letters apart; no other octet becomes a letter.
+        let front = word.first_chunk().map_or([0; 4], |front: &[u8; 4]| front.map(|b| b & !0x20));
         if word.len() == 4 {
             match &front {
                 b"EHLO" => return Self::Hello(Hello::Ehlo),
@@ -176,13 +177,18 @@ fn is_foreign(word: &[u8]) -> bool {
 /// RFC 5321 §4.1.1: the verb ends at the first space or at the end of the line. Only a space: a
 /// tab makes it an unknown verb. Deviation: several spaces are taken for one; spaces and tabs at
 /// the end are dropped (§4.1.1 says SHOULD tolerate).
+#[inline]
 pub(crate) fn split_verb(line: &[u8]) -> (Verb<'_>, &[u8]) {
-    let blanks = line.iter().rev().take_while(|b| matches!(b, b' ' | b'\t')).count();
-    let line = &line[..line.len() - blanks];
-    let end = memchr::memchr(b' ', line).unwrap_or(line.len());
-    let (word, rest) = line.split_at(end);
-    let spaces = rest.iter().take_while(|&&b| b == b' ').count();
-    (Verb::of(word), &rest[spaces..])
+    let mut line = line;
+    while let [front @ .., b' ' | b'\t'] = line {
+        line = front;
+    }
+    let end = line.iter().position(|&b| b == b' ').unwrap_or(line.len());
+    let (word, mut args) = line.split_at(end);
+    while let [b' ', rest @ ..] = args {
+        args = rest;
+    }
+    (Verb::of(word), args)
 }
 
 #[cfg(test)]

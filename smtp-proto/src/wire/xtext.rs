@@ -24,9 +24,12 @@ impl<'b> Xtext<'b> {
     /// # Errors
     /// [`Malformed`] if it is anything else.
     pub fn parse(text: &'b str) -> Result<Self, Malformed> {
-        let mut octets = Octets(text.as_bytes().iter());
-        while !octets.is_done() {
-            octets.next().ok_or(Malformed::of("xtext"))?;
+        // Most have nothing encoded in them.
+        if !text.bytes().all(is_xchar) {
+            let mut octets = Octets(text.as_bytes().iter());
+            while !octets.is_done() {
+                octets.next().ok_or(Malformed::of("xtext"))?;
+            }
         }
         Ok(Self(Cow::Borrowed(text)))
     }
