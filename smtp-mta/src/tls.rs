@@ -13,7 +13,7 @@ use smtp_driver::{
 use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
@@ -30,8 +30,9 @@ struct Files {
 }
 
 /// The TLS of a listener, what its files were when they were read, and where it is replaced.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Watch {
+    listener: SocketAddr,
     files: Files,
     seen: Vec<Option<Stamp>>,
     acceptor: Acceptor,
@@ -46,11 +47,13 @@ pub struct Stamp {
 }
 
 impl Watch {
-    fn new(files: Files) -> Result<Self, String> {
+    /// The TLS of `listener`, with the sessions that it has remembered `before`.
+    fn new(listener: SocketAddr, files: Files, before: Option<&Self>) -> Result<Self, String> {
         // Before they are read: what changes meanwhile is another the next time.
         let seen = files.stamps();
-        let acceptor = Acceptor::new(files.read()?);
-        Ok(Self { files, seen, acceptor })
+        let before = before.map(|before| before.acceptor.current());
+        let acceptor = Acceptor::new(files.read(before.as_deref())?);
+        Ok(Self { listener, files, seen, acceptor })
     }
 
     /// Where the listener takes its TLS from.
@@ -68,7 +71,11 @@ impl Watch {
     pub fn changed(&mut self) -> Option<Result<(), String>> {
         let found = self.files.stamps();
         let before = std::mem::replace(&mut self.seen, found);
-        let read = || self.files.read().map(|config| self.acceptor.replace(config));
+        let read = || {
+            let config = self.files.read(Some(&self.acceptor.current()))?;
+            self.acceptor.replace(config);
+            Ok(())
+        };
         (before != self.seen).then(read)
     }
 }
@@ -106,7 +113,9 @@ impl Files {
         self.paths().map(stamp).collect()
     }
 
-    fn read(&self) -> Result<Arc<ServerConfig>, String> {
+    /// What is configured by them. It remembers the sessions that the one `before` has remembered,
+    /// which was configured by the same.
+    fn read(&self, before: Option<&ServerConfig>) -> Result<Arc<ServerConfig>, String> {
         let mut tls: Option<ServerTls> = None;
         for KeyPair { certificate, key } in &self.certificates {
             let (chain, private) = (octets(certificate)?, octets(key)?);
@@ -129,7 +138,12 @@ impl Files {
         if self.tickets {
             tls = tls.tickets();
         }
-        tls.build().map_err(|error| format!("cannot use the certificates: {error}"))
+        let mut config =
+            tls.build().map_err(|error| format!("cannot use the certificates: {error}"))?;
+        if let Some(before) = before {
+            Arc::make_mut(&mut config).session_storage = Arc::clone(&before.session_storage);
+        }
+        Ok(config)
     }
 }
 
@@ -150,13 +164,25 @@ fn stamp(path: &Path) -> Option<Stamp> {
 /// The TLS of `listener`; `None` if it has none. `own` is the folder of the certificate that the
 /// server makes for itself, which is made if it is missing. Blocks.
 ///
+/// If it is among those `before`, at the same address with the same files for the same ends, it is
+/// taken from there with the TLS sessions that it remembers: it resumes none that began under other
+/// rules.
+///
 /// # Errors
 /// A plain sentence that names the file.
-pub fn load(config: &Config, listener: &Listener, own: &Path) -> Result<Option<Watch>, String> {
-    match listener.tls {
-        TlsStart::Off => Ok(None),
-        _ => Files::of(config, listener, own).and_then(Watch::new).map(Some),
+pub fn load(
+    config: &Config,
+    listener: &Listener,
+    own: &Path,
+    before: &mut Vec<Watch>,
+) -> Result<Option<Watch>, String> {
+    if listener.tls == TlsStart::Off {
+        return Ok(None);
     }
+    let files = Files::of(config, listener, own)?;
+    let is_same = |it: &Watch| it.listener == listener.address && it.files == files;
+    let before = before.iter().position(is_same).map(|at| before.swap_remove(at));
+    Watch::new(listener.address, files, before.as_ref()).map(Some)
 }
 
 /// Checks that the files of all certificates can be used, as far as they are configured.
@@ -167,11 +193,11 @@ pub fn check(config: &Config) -> Result<(), String> {
     let own = |pairs: Vec<KeyPair>, clients| Files { certificates: pairs, clients, tickets: false };
     if let Certificate::Files { certificate, key } = &config.tls {
         let pair = KeyPair { certificate: certificate.clone(), key: key.clone() };
-        own(vec![pair], None).read()?;
+        own(vec![pair], None).read(None)?;
     }
     for listener in &config.listeners {
         if !listener.certificates.is_empty() {
-            own(listener.certificates.clone(), None).read()?;
+            own(listener.certificates.clone(), None).read(None)?;
         }
         if let Some(clients) = &listener.clients {
             client(Some(&clients.ca_file)).map_err(|error| error.to_string())?;
@@ -243,7 +269,7 @@ mod tests {
     }
 
     fn load_for_all(config: &Config, own: &Path) -> Watch {
-        load(config, &listener(Role::Mx), own).unwrap().unwrap()
+        load(config, &listener(Role::Mx), own, &mut Vec::new()).unwrap().unwrap()
     }
 
     /// The files of a new certificate in `folder`.
@@ -286,7 +312,9 @@ mod tests {
         assert!(Arc::ptr_eq(&before, &watch.acceptor().current()));
         fs::rename(next_key, &key).unwrap();
         assert!(watch.changed().unwrap().is_ok());
-        assert!(!Arc::ptr_eq(&before, &watch.acceptor().current()));
+        let renewed = watch.acceptor().current();
+        assert!(!Arc::ptr_eq(&before, &renewed));
+        assert!(Arc::ptr_eq(&before.session_storage, &renewed.session_storage));
         assert!(watch.changed().is_none());
 
         fs::remove_file(&key).unwrap();
@@ -343,7 +371,7 @@ mod tests {
         assert!(check(&config).unwrap_err().contains("clients.pem: "));
         fs::copy(&certificate, &ca_file).unwrap();
         check(&config).unwrap();
-        let mut watch = load(&config, &listener, folder.path()).unwrap().unwrap();
+        let mut watch = load(&config, &listener, folder.path(), &mut Vec::new()).unwrap().unwrap();
         assert_eq!(watch.seen().count(), 3);
         fs::write(&ca_file, "").unwrap();
         assert!(watch.changed().unwrap().unwrap_err().contains("clients.pem: "));
@@ -354,7 +382,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (certificate, _) = new(folder.path());
         let tickets = |listener| {
-            let watch = load(&config("localhost", None), &listener, folder.path()).unwrap();
+            let config = config("localhost", None);
+            let watch = load(&config, &listener, folder.path(), &mut Vec::new()).unwrap();
             watch.unwrap().acceptor().current().send_tls13_tickets
         };
         assert_eq!([Role::Mx, Role::Lmtp].map(|role| tickets(listener(role))), [0, 0]);
@@ -362,5 +391,37 @@ mod tests {
         let clients = Clients { ca_file: certificate, certificate: ClientCertificate::Optional };
         let asks = Listener { clients: Some(clients), ..listener(Role::Submission) };
         assert_eq!(tickets(asks), 0);
+    }
+
+    #[test]
+    fn sessions_are_remembered_as_long_as_a_listener_is_configured_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, key) = new(folder.path());
+        let files = Some((&*certificate, &*key));
+        let users = listener(Role::Submission);
+        let load = |config: &Config, listener: &Listener, before: &[Watch]| {
+            load(config, listener, folder.path(), &mut before.to_vec()).unwrap().unwrap()
+        };
+        let first = load(&config("localhost", files), &users, &[]);
+        let is_kept = |config: &Config, listener: &Listener| {
+            let then = first.acceptor.current();
+            let now = load(config, listener, std::slice::from_ref(&first)).acceptor.current();
+            assert!(!Arc::ptr_eq(&then, &now));
+            Arc::ptr_eq(&then.session_storage, &now.session_storage)
+        };
+        let same = config("localhost", files);
+        assert!(is_kept(&same, &users));
+
+        let clients =
+            Clients { ca_file: certificate.clone(), certificate: ClientCertificate::Optional };
+        let address = "127.0.0.2:0".parse().unwrap();
+        for other in [
+            Listener { clients: Some(clients), ..users.clone() },
+            Listener { address, ..users.clone() },
+            listener(Role::Mx),
+        ] {
+            assert!(!is_kept(&same, &other), "{other:?}");
+        }
+        assert!(!is_kept(&config("mx.example", None), &users));
     }
 }

@@ -4,8 +4,12 @@
 mod site;
 
 use rustix::process::{Pid, Signal, kill_process};
+use rustls::{HandshakeKind, version::TLS12};
 use serde_json::Value;
-use site::{Client, Site, eventually, files};
+use site::{
+    Client, Site, eventually, files,
+    tls::{client, connected, dialogue},
+};
 use std::{
     collections::HashSet,
     fs,
@@ -334,4 +338,29 @@ fn shows(address: SocketAddr, certificate: &str) -> bool {
     let stream = client.into_stream();
     let mut tls = site::tls::trusting(Path::new(certificate), "mx.example", stream);
     tls.conn.complete_io(&mut tls.sock).is_ok()
+}
+
+#[test]
+fn tls_sessions_outlive_a_hangup_until_the_rules_for_clients_are_others() {
+    let server = Server::start(&format!("{MX}{YOU}"));
+    let certificate = server.folder.path().join("data/tls/mx.example.crt");
+    let config = client(&certificate, &[&TLS12]);
+    let kind = || {
+        let mut clear = Client::greeted(server.address);
+        clear.ask("STARTTLS", "220 ");
+        let mut stream = connected(&config, "mx.example", clear.into_stream());
+        dialogue(&mut stream, &[("EHLO client.example\r\n", "250 "), ("QUIT\r\n", "221 ")]);
+        stream.conn.handshake_kind().unwrap()
+    };
+    assert_eq!([kind(), kind()], [HandshakeKind::Full, HandshakeKind::Resumed]);
+    assert_eq!(server.reload(&format!("{MX}{YOU_AND_NEW}")), Ok("domain".into()));
+    assert_eq!(kind(), HandshakeKind::Resumed);
+
+    let path = certificate.display();
+    let asks = format!("client_ca_file = '{path}'\nclient_certificate = 'optional'\n");
+    assert_eq!(server.reload(&format!("{MX}{asks}{YOU_AND_NEW}")), Ok("listener".into()));
+    assert_eq!([kind(), kind()], [HandshakeKind::Full; 2]);
+    // What began before somebody was asked is not gone on with after.
+    assert_eq!(server.reload(&format!("{MX}{YOU_AND_NEW}")), Ok("listener".into()));
+    assert_eq!(kind(), HandshakeKind::Full);
 }

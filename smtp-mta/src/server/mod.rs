@@ -120,7 +120,7 @@ impl Mta {
         let services = Services { users, pool: Pool::default() };
         let kept = Kept { data, maildirs, services };
         let mut listeners = Listeners::new(reception);
-        let (planned, watches) = kept.planned(config, &[], passed)?;
+        let (planned, watches) = kept.planned(config, &[], passed, Vec::new())?;
         listeners.replace(planned);
         let (sender, reloads) = mpsc::channel(1);
         let control = Control { stop: Stop::new(), reloads: sender, queue: queue.clone() };
@@ -192,7 +192,8 @@ impl Current {
     async fn reload(&mut self, config: Config) -> Result<Changes, Refusal> {
         let (kept, before) = (Arc::clone(&self.kept), self.config.clone());
         let open = self.listeners.addresses();
-        let plan = spawn_blocking(move || kept.plan(&before, &open, config));
+        let tls = self.watches.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let plan = spawn_blocking(move || kept.plan(&before, &open, tls, config));
         let plan = plan.await.map_err(|error| Refusal(error.to_string()))??;
         let Plan { config, mut changes, policy, settings, listeners, watches } = plan;
         let mut before = self.watches.lock().unwrap_or_else(PoisonError::into_inner);

@@ -46,12 +46,13 @@ pub(super) struct Planned {
 
 impl Kept {
     /// Does all that `config` needs and that can fail, while the server goes on by the one `before`,
-    /// with listeners at the addresses that are `open`. Blocks; must be called within a runtime of
-    /// tokio.
+    /// with listeners at the addresses that are `open`, whose TLS is `tls`. Blocks; must be called
+    /// within a runtime of tokio.
     pub(super) fn plan(
         &self,
         before: &Config,
         open: &[SocketAddr],
+        tls: Vec<Watch>,
         config: Config,
     ) -> Result<Plan, Refusal> {
         let changes = Changes::between(before, &config)?;
@@ -60,21 +61,23 @@ impl Kept {
         self.maildirs
             .make(&settings.recipients.mailboxes())
             .map_err(|error| Refusal(format!("cannot make a mailbox: {error}")))?;
-        let (listeners, watches) = self.planned(&config, open, Passed::default())?;
+        let (listeners, watches) = self.planned(&config, open, Passed::default(), tls)?;
         let policy = config.policy().map_err(|error| Refusal(error.to_string()))?;
         Ok(Plan { config, changes, policy, settings, listeners, watches })
     }
 
-    /// The listeners of `config`, and what tells when the files of their TLS change.
+    /// The listeners of `config`, and what tells when the files of their TLS change; `before` is that
+    /// of those that are open.
     pub(super) fn planned(
         &self,
         config: &Config,
         open: &[SocketAddr],
         passed: Passed,
+        mut before: Vec<Watch>,
     ) -> Result<(Vec<Planned>, Vec<Watch>), Refusal> {
         let (mut all, mut watches) = (Vec::new(), Vec::new());
         for (listener, socket) in sockets(&config.listeners, open, passed)? {
-            let watch = tls::load(config, &listener, &self.data.tls())?;
+            let watch = tls::load(config, &listener, &self.data.tls(), &mut before)?;
             let acceptor = watch.as_ref().map(Watch::acceptor);
             let service = self.services.service(config, &listener, acceptor)?;
             watches.extend(watch);
