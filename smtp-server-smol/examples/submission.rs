@@ -2,13 +2,14 @@
 //! prints who sent how much to how many. With a folder a message can wait in it for up to a week
 //! (FUTURERELEASE).
 //!
-//! `cargo run --example smol-submission -- 127.0.0.1:2587 USER PASSWORD FOLDER`; without an
+//! `cargo run --example smol-submission -- 127.0.0.1:2587 USER PASSWORD FOLDER TOKEN`; without an
 //! address the kernel chooses a port of loopback, without name and password they are `user1` and
-//! `secret1`, and with a folder each recipient gets a Maildir there.
+//! `secret1`, and with a folder each recipient gets a Maildir there. With a token the user may log in
+//! by that, too (OAUTHBEARER, RFC 7628, and XOAUTH2).
 
 use smtp_driver::{
     Acceptor, Envelope, Handler, Peer, Service, Verdict,
-    sasl::{Answer, Checked, Credentials, Identity},
+    sasl::{Answer, BearerToken, Checked, Credentials, Identity, Vouched},
 };
 use smtp_proto::{
     ext::{Extensions, FutureRelease, Hold},
@@ -28,6 +29,7 @@ use testkit::mailbox::Mailbox;
 struct OneUser {
     name: String,
     password: String,
+    token: Option<String>,
 }
 
 impl Credentials for OneUser {
@@ -41,6 +43,17 @@ impl Credentials for OneUser {
             && ["", &self.name].contains(&&*identity.authorization_id)
             && password == self.password;
         Box::pin(async move { if right { Checked::Right } else { Checked::Wrong } })
+    }
+
+    /// Whoever issues tokens says whom one is for, and until when; here there is one for ever.
+    fn token<'a>(&'a self, _: &'a Peer, token: &'a BearerToken) -> Answer<'a, Vouched> {
+        let right = self.token.as_ref() == Some(token.token.expose())
+            && ["", &self.name].contains(&&*token.authorization_id);
+        let vouched = match right {
+            true => Vouched::For(Identity::new(&self.name, &token.authorization_id)),
+            false => Vouched::Nobody,
+        };
+        Box::pin(async { vouched })
     }
 }
 
@@ -113,15 +126,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         let name = args.next().unwrap_or_else(|| "user1".into());
         let password = args.next().unwrap_or_else(|| "secret1".into());
         let mailbox = args.next().map(Mailbox::new).transpose()?.map(Arc::new);
+        let token = args.next();
 
         let made = rcgen::generate_simple_self_signed(["localhost".into()])?;
         let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
         let acceptor = Acceptor::from_pem(chain.as_bytes(), key.as_bytes())?;
-        let extensions = Extensions::new()
-            .smtputf8()
-            .binarymime()
-            .starttls()
-            .auth([Mechanism::PLAIN, Mechanism::LOGIN]);
+        let mut mechanisms = vec![Mechanism::PLAIN, Mechanism::LOGIN];
+        if token.is_some() {
+            mechanisms.extend([Mechanism::OAUTHBEARER, Mechanism::XOAUTH2]);
+        }
+        let extensions = Extensions::new().smtputf8().binarymime().starttls().auth(mechanisms);
         let config = ServerConfig::builder(Host::parse("localhost")?)
             .mode(Mode::Submission)
             .extensions(extensions.clone())
@@ -130,7 +144,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let listener = TcpListener::bind(address.parse()?)?;
         println!("listening on {}", listener.local_addr()?);
         let service =
-            Service::new(config)?.starttls(acceptor).credentials(OneUser { name, password });
+            Service::new(config)?.starttls(acceptor).credentials(OneUser { name, password, token });
         if let Some(mailbox) = mailbox.clone() {
             // A message that is released a second late is released in time.
             let released = smol::spawn(async move {
