@@ -1,18 +1,20 @@
 //! The answers to one connection.
 
+mod arriving;
+
 use crate::{
     config::Role,
-    header::{Header, has_nul, loops, too_many_hops},
+    header::Header,
     message_id::{MessageId, MessageIds},
     policy::{Client, Destination, DomainName, Expanded, Policy, expand},
     queue::{self, NewMessage, QueueError, Timestamp},
-    spool::{Spool, Spooled},
-    store::{Store, StoreError},
-    submission,
+    spool::Spool,
+    store::Store,
     trace::{Trace, protocol},
     users::UserName,
 };
 use arc_swap::ArcSwap;
+use arriving::{Arriving, Facts, NotTaken};
 use smtp_driver::{Envelope, Handler, NewHandler, Peer, TlsInfo, Verdict, sasl::Identity};
 use smtp_proto::{
     Class, CloseReason, EnhancedCode, Violation,
@@ -108,44 +110,6 @@ pub struct Reading<S: Store> {
     outcome: Option<String>,
 }
 
-/// A message between DATA and its end.
-#[derive(Debug)]
-struct Arriving {
-    facts: Facts,
-    /// Not all recipients are mailboxes here, and other servers take no NUL (RFC 5321 §4.1.1.4).
-    /// It is refused now: later there would be a sender to tell, who may be forged.
-    text_only: bool,
-    /// The header, until it is whole.
-    header: Option<Header>,
-    spool: Spool,
-}
-
-/// Why a message that arrives is not taken.
-enum NotTaken {
-    /// It is not as it should be.
-    Refused(Refused<'static>),
-    /// It cannot be written.
-    Failed(QueueError),
-}
-
-impl From<StoreError> for NotTaken {
-    fn from(error: StoreError) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
-/// What the log says about a message.
-#[derive(Clone, Debug)]
-struct Facts {
-    id: MessageId,
-    from: String,
-    recipients: usize,
-    /// Octets that have arrived.
-    size: u64,
-    protocol: &'static str,
-    since: Instant,
-}
-
 /// What a session came to.
 #[derive(Debug, Default)]
 struct Total {
@@ -196,65 +160,6 @@ impl<S: Store> Reading<S> {
     fn client(&self) -> Client<'_> {
         let address = self.peer.remote.map(|remote| remote.ip());
         Client { role: self.role, address, login: self.login.as_ref() }
-    }
-
-    /// Judges and completes the header, which is whole, and lets it into the spool.
-    async fn pass(
-        &self,
-        header: &Header,
-        facts: &Facts,
-        spool: &mut Spool,
-    ) -> Result<(), NotTaken> {
-        if loops(header) {
-            return Err(NotTaken::Refused(too_many_hops()));
-        }
-        if self.role.is_submission() {
-            let Some(login) = &self.login else {
-                return Err(NotTaken::Refused(Refused::AUTH_REQUIRED));
-            };
-            let missing = submission::complete(
-                header,
-                &submission::Facts {
-                    from: &facts.from,
-                    id: facts.id,
-                    hostname: &self.reception.hostname,
-                    date: &jiff::Zoned::now(),
-                },
-                |author| self.policy.author(login, author),
-            );
-            spool.write(&[missing.map_err(NotTaken::Refused)?.as_bytes()]).await?;
-        }
-        Ok(spool.write(&[header.octets()]).await?)
-    }
-
-    /// Takes some octets of the message.
-    async fn take(&self, message: &mut Arriving, pieces: &[&[u8]]) -> Result<(), NotTaken> {
-        let Arriving { facts, text_only, header, spool } = message;
-        if *text_only && pieces.iter().any(|piece| piece.contains(&0)) {
-            return Err(NotTaken::Refused(has_nul()));
-        }
-        let mut pieces = pieces.iter();
-        while let Some(open) = header {
-            let Some(piece) = pieces.next() else { return Ok(()) };
-            facts.size += piece.len() as u64;
-            if let Some(rest) = open.take(piece) {
-                self.pass(open, facts, spool).await?;
-                *header = None;
-                spool.write(&[rest]).await?;
-            }
-        }
-        let pieces = pieces.as_slice();
-        facts.size += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
-        Ok(spool.write(pieces).await?)
-    }
-
-    /// All of the message is there.
-    async fn finish(&self, message: Arriving) -> Result<Spooled, NotTaken> {
-        let Arriving { facts, header, mut spool, .. } = message;
-        if let Some(header) = &header {
-            self.pass(header, &facts, &mut spool).await?;
-        }
-        Ok(spool.finish().await?)
     }
 
     /// Stores the message that has arrived, for all its recipients.
