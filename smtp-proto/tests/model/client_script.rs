@@ -3,6 +3,7 @@
 use crate::client_model::{Command, Place, Setup};
 use proptest::{
     collection::vec,
+    option,
     prelude::*,
     sample::{Index, select},
 };
@@ -20,8 +21,8 @@ pub(crate) enum Action {
     /// So many seconds pass; or as many as there are to the next deadline, or one less.
     Pass(u64),
     PassToDeadline(bool),
-    /// The server takes no octets of commands for a while, or does so again.
-    Block(bool),
+    /// The server takes so many octets more, and then none; or whatever comes.
+    MakeRoom(Option<usize>),
     /// The server answers some of what it has heard, and closes its side.
     Finish(Vec<Index>),
 }
@@ -36,7 +37,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command::Rcpt(1),
     Command::Rcpt(2),
     Command::Data,
-    Command::Bdat(3, false),
+    Command::Bdat(30, false),
     Command::Bdat(0, true),
     Command::Body("text\r\n"),
     Command::EndBody,
@@ -58,7 +59,7 @@ pub(crate) fn fitting(place: Place, challenged: bool) -> &'static [Command] {
         ],
         Place::Mail => &[Rcpt(1), Rcpt(1), Rcpt(1), Rcpt(1), Rcpt(1), Rset, Noop],
         Place::Envelope => {
-            &[Rcpt(2), Rcpt(3), Data, Data, Data, Bdat(3, false), Bdat(4, true), Rset, Quit]
+            &[Rcpt(2), Rcpt(3), Data, Data, Data, Bdat(30, false), Bdat(40, true), Rset, Quit]
         }
         Place::Dot => &[
             Body("text\r\n"),
@@ -73,7 +74,7 @@ pub(crate) fn fitting(place: Place, challenged: bool) -> &'static [Command] {
             EndBody,
             Abort,
         ],
-        Place::Chunks => &[Bdat(5, false), Bdat(6, true), Rset],
+        Place::Chunks => &[Bdat(50, false), Bdat(60, true), Rset],
         Place::LastChunk | Place::Failed => &[Rset, Rset, Quit],
         Place::Handshake => &[Establish, Establish, Establish, Abandon],
         Place::Rejected => &[Quit],
@@ -146,9 +147,9 @@ fn action() -> impl Strategy<Value = Action> {
         36 => (vec(any::<Index>(), 1..5), cuts.clone())
             .prop_map(|(which, cuts)| Action::Answer(which, cuts)),
         2 => (vec(reply(), 1..3), cuts).prop_map(|(text, cuts)| Action::Say(text.concat(), cuts)),
-        2 => select(vec![1u64, 30, 59, 60, 119, 120, 299, 300, 600]).prop_map(Action::Pass),
+        2 => select(vec![1u64, 30, 59, 60, 119, 120, 179, 299, 300, 600]).prop_map(Action::Pass),
         1 => prop::bool::weighted(0.5).prop_map(Action::PassToDeadline),
-        3 => prop::bool::weighted(0.4).prop_map(Action::Block),
+        12 => option::weighted(0.6, prop_oneof![Just(0), 1..50usize]).prop_map(Action::MakeRoom),
         2 => vec(any::<Index>(), 0..4).prop_map(Action::Finish),
     ]
 }

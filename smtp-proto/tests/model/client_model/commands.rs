@@ -12,7 +12,12 @@ impl Model {
         if place == Place::Closed {
             return Err("Closed");
         }
-        let full = || if self.queue.len() >= self.setup.unanswered { Err("Full") } else { Ok(()) };
+        let full = || match self.queue.len() >= self.setup.unanswered {
+            // §4.1.1.4, RFC 3030 §2: the octets of a message first.
+            _ if self.taken < self.octets_end => Err("NotNow"),
+            true => Err("Full"),
+            false => Ok(()),
+        };
         let only = |allowed: bool| if allowed { Ok(()) } else { Err("NotNow") };
         let alone = self.queue.is_empty();
         // RFC 5321 §4.1.4, §2.2.1: in order, and nothing that was not offered.
@@ -46,7 +51,7 @@ impl Model {
                 self.cancelled = command == Command::Cancel;
                 let first = &mut self.queue[0];
                 first.line = if self.cancelled { "*\r\n" } else { "eA==\r\n" }.into();
-                first.has_left = false;
+                first.end = None;
                 return Ok(());
             }
             // §3.3: the replies of a transaction come before the next begins, but for the last.
@@ -78,7 +83,7 @@ impl Model {
                 only(matches!(place, Place::Envelope | Place::Chunks) && somebody && at_once)?;
                 let (kind, end) = if last { (Kind::LastChunk, " LAST") } else { (Kind::Chunk, "") };
                 let octets = "x".repeat(size.into());
-                self.queue_line(kind, format!("BDAT {size}{end}\r\n{octets}"));
+                self.queue_line(kind, format!("BDAT {size}{end}\r\n{octets}"), octets.len());
                 return Ok(());
             }
             Command::Body(text) => return self.take_body(text),
@@ -122,13 +127,13 @@ impl Model {
                 return Ok(());
             }
         };
-        self.queue_line(kind, line + "\r\n");
+        self.queue_line(kind, line + "\r\n", 0);
         Ok(())
     }
 
-    pub(super) fn queue_line(&mut self, kind: Kind, line: String) {
+    pub(super) fn queue_line(&mut self, kind: Kind, line: String, octets: usize) {
         self.given += 1;
-        self.queue.push(Given { number: self.given, kind, line, released: false, has_left: false });
+        self.queue.push(Given { number: self.given, kind, line, octets, end: None });
     }
 
     /// §2.3.8: no bare CR or LF leaves; what stands before it has left. A CR at the end may be the first
@@ -142,7 +147,8 @@ impl Model {
             None => (known, Ok(())),
         };
         self.body_failed = outcome.is_err();
-        self.sent = self.sent[..self.sent_before].to_owned() + &on_the_wire(good);
+        self.stream = self.stream[..self.body_at].to_owned() + &on_the_wire(good);
+        self.octets_end = self.stream.len();
         outcome
     }
 
@@ -155,8 +161,8 @@ impl Model {
         }
         let body = on_the_wire(&self.body);
         let end = if body.is_empty() || body.ends_with("\r\n") { ".\r\n" } else { "\r\n.\r\n" };
-        self.sent = self.sent[..self.sent_before].to_owned() + &body + end;
-        self.queue_line(Kind::End, String::new());
+        self.stream = self.stream[..self.body_at].to_owned() + &body + end;
+        self.queue_line(Kind::End, String::new(), 0);
         Ok(())
     }
 

@@ -6,8 +6,9 @@
 //! | `commands` | which command may be given, and the octets of messages |
 //! | `replies` | what each reply does |
 //!
-//! A command is written at once when it may leave. Where the client stands is not kept but found anew each
-//! time, from the replies so far and the commands that have none yet.
+//! A command joins the stream to the server at once when it may leave, and the server takes as much of
+//! the stream as it likes. Where the client stands is not kept but
+//! found anew each time, from the replies so far and the commands that have none yet.
 
 mod commands;
 mod replies;
@@ -55,9 +56,10 @@ struct Given {
     number: usize,
     kind: Kind,
     line: String,
-    /// It may leave; it has.
-    released: bool,
-    has_left: bool,
+    /// So many octets at the end of the line are those of a message.
+    octets: usize,
+    /// Its end in the stream, once it may leave.
+    end: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,8 +109,8 @@ pub(crate) struct Model {
     now: u64,
     input: String,
     eof: bool,
-    /// The server takes no octets.
-    blocked: bool,
+    /// Octets that the server takes before it stops reading, if it does.
+    room: Option<usize>,
     /// Where the replies so far have led.
     settled: Place,
     queue: Vec<Given>,
@@ -125,14 +127,17 @@ pub(crate) struct Model {
     accepted: usize,
     /// LMTP: replies to the end of the message.
     delivered: usize,
-    /// The message so far, as it was given, and how much had been sent before it.
+    /// The message so far, as it was given, and where it begins in the stream.
     body: String,
-    sent_before: usize,
+    body_at: usize,
     body_failed: bool,
     /// What is waited for, and until when.
     wait: Option<(String, u64)>,
     linger: Option<u64>,
-    pub(crate) sent: String,
+    /// All that may leave, how much of it the server has taken, and where its last message octet ends.
+    stream: String,
+    taken: usize,
+    octets_end: usize,
     pub(crate) told: Vec<String>,
 }
 
@@ -143,7 +148,7 @@ impl Model {
             now: 1,
             input: String::new(),
             eof: false,
-            blocked: false,
+            room: None,
             settled: Place::Start,
             queue: vec![],
             given: 0,
@@ -157,11 +162,13 @@ impl Model {
             accepted: 0,
             delivered: 0,
             body: String::new(),
-            sent_before: 0,
+            body_at: 0,
             body_failed: false,
             wait: None,
             linger: None,
-            sent: String::new(),
+            stream: String::new(),
+            taken: 0,
+            octets_end: 0,
             told: vec![],
         }
     }
@@ -173,12 +180,10 @@ impl Model {
         self.advance();
     }
 
-    /// The server takes no octets for a while, or does so again.
-    pub(crate) fn block(&mut self, blocked: bool) {
-        self.blocked = blocked;
-        if !blocked {
-            self.send();
-        }
+    /// The server takes so many octets more; `None`: whatever comes.
+    pub(crate) fn make_room(&mut self, room: Option<usize>) {
+        self.room = room;
+        self.send();
         self.advance();
     }
 
@@ -209,6 +214,16 @@ impl Model {
         let outcome = self.take(command);
         self.advance();
         outcome
+    }
+
+    /// What the server has taken.
+    pub(crate) fn sent(&self) -> &str {
+        &self.stream[..self.taken]
+    }
+
+    /// All but the octets of a message that follow it.
+    fn has_left(&self, given: &Given) -> bool {
+        given.end.is_some_and(|end| end <= self.taken + given.octets)
     }
 
     fn has(&self, kind: Kind) -> bool {
@@ -243,7 +258,7 @@ impl Model {
         if self.settled == Place::Start {
             return vec!["greeting"];
         }
-        let heard = self.queue.iter().filter(|it| it.has_left && !self.challenged);
+        let heard = self.queue.iter().filter(|it| self.has_left(it) && !self.challenged);
         let name = |it: &Given| match it.kind {
             Kind::Hello => "EHLO",
             Kind::Data => "DATA",
@@ -261,7 +276,8 @@ impl Model {
 
     /// What can be seen of the session from outside.
     pub(crate) fn facts(&self) -> String {
-        let idle = self.place() == Place::Ready && self.queue.is_empty();
+        let nothing_left = self.queue.is_empty() && self.taken == self.stream.len();
+        let idle = self.place() == Place::Ready && nothing_left;
         let Self { esmtp, tls, authenticated, accepted, .. } = self;
         format!(
             "idle {idle} esmtp {esmtp} tls {tls} authenticated {authenticated} accepted {accepted} \
@@ -312,7 +328,7 @@ impl Model {
             Kind::Data => !self.transaction || self.accepted == 0,
             _ => false,
         };
-        moot && !first.released
+        moot && first.end.is_none()
     }
 
     /// RFC 5321 §4.3.1: one command at a time. RFC 2920 §3.1: or a group, up to one that ends it.
@@ -326,12 +342,18 @@ impl Model {
                 before.is_empty()
             };
             let given = &mut self.queue[place];
-            given.released |= free;
-            if given.released && !given.has_left && !self.blocked {
-                given.has_left = true;
-                self.sent += &given.line;
+            if free && given.end.is_none() {
+                self.stream += &given.line;
+                given.end = Some(self.stream.len());
+                if given.octets > 0 {
+                    self.octets_end = self.stream.len();
+                }
             }
         }
+        let left = self.stream.len() - self.taken;
+        let takes = self.room.map_or(left, |room| room.min(left));
+        self.taken += takes;
+        self.room = self.room.map(|room| room - takes);
     }
 
     /// RFC 5321 §4.2.1: lines with a hyphen behind the code, and a last one without.
@@ -366,10 +388,8 @@ impl Model {
             (Place::Closed, _) => return,
             (Place::Start, _) => ("greeting".to_owned(), 300),
             (Place::Handshake, _) => ("handshake".to_owned(), 60),
-            // §4.5.3.2.5: each write has its time.
-            _ if self.queue.iter().any(|it| it.released && !it.has_left) => {
-                (format!("octets {}", self.sent.len()), 180)
-            }
+            // §4.5.3.2.5: each write has its time, however little of it is taken.
+            _ if self.taken < self.stream.len() => (format!("octets {}", self.taken), 180),
             (_, Some(first)) if !self.challenged => {
                 let seconds = match first.kind {
                     Kind::Data => 120,
@@ -377,7 +397,7 @@ impl Model {
                     Kind::Quit => 60,
                     _ => 300,
                 };
-                let (sent, delivered) = (self.sent.len(), self.delivered);
+                let (sent, delivered) = (self.taken, self.delivered);
                 (format!("{} {:?} {sent} {delivered}", first.number, first.kind), seconds)
             }
             _ => return self.wait = None,

@@ -8,7 +8,7 @@ impl Model {
             return self.greeting(code);
         }
         // §4.2: a reply for a command. RFC 4954 §4: behind a 334 it is our turn.
-        let asked = self.queue.first().is_some_and(|it| it.has_left) && !self.challenged;
+        let asked = self.queue.first().is_some_and(|it| self.has_left(it)) && !self.challenged;
         if !asked {
             self.told.push(format!("unsolicited {code}"));
             return self.close(if code == 421 { "Unavailable" } else { "Unintelligible" });
@@ -19,6 +19,8 @@ impl Model {
         let nonsense = match first.kind {
             Kind::Auth => more && self.cancelled,
             Kind::Data => yes,
+            // RFC 3030 §2: it cannot have taken octets that it has not.
+            Kind::Chunk | Kind::LastChunk => more || (yes && first.end > Some(self.taken)),
             _ => more,
         };
         match first.kind {
@@ -31,7 +33,7 @@ impl Model {
             // §3.2: HELO to a server that does not know EHLO.
             Kind::Hello if [500, 501, 502, 504].contains(&code) && self.falls_back() => {
                 let line = "HELO c.example\r\n".into();
-                self.queue[0] = Given { kind: Kind::Helo, line, has_left: false, ..first };
+                self.queue[0] = Given { kind: Kind::Helo, line, end: None, ..first };
                 return;
             }
             Kind::End | Kind::LastChunk if self.setup.lmtp => return self.delivery(&first, code),
@@ -131,7 +133,7 @@ impl Model {
         self.queue.remove(0);
         if self.accepted > 0 {
             self.settled = Place::Dot;
-            (self.sent_before, self.body_failed) = (self.sent.len(), false);
+            (self.body_at, self.body_failed) = (self.stream.len(), false);
             self.body.clear();
             self.told.push(format!("reply {number} {code}"));
         } else if self.setup.lmtp {
@@ -141,14 +143,8 @@ impl Model {
             self.settled = Place::Ready;
             self.transaction = false;
             self.told.push(format!("skipped {number}"));
-            let line = ".\r\n".into();
-            self.queue.push(Given {
-                number: 0,
-                kind: Kind::LoneDot,
-                line,
-                released: false,
-                has_left: false,
-            });
+            let (kind, line) = (Kind::LoneDot, ".\r\n".into());
+            self.queue.push(Given { number: 0, kind, line, octets: 0, end: None });
         }
     }
 
@@ -178,6 +174,7 @@ impl Model {
             self.settled = Place::Closed;
             self.told.push(format!("Closed({why})"));
             self.queue.clear();
+            self.stream.truncate(self.taken);
             self.wait = None;
             self.linger = Some(self.now + 10);
         }
