@@ -15,11 +15,14 @@ pub struct Limits {
     pub text_line: Option<usize>,
     /// Octets of a message, counted after dot-unstuffing. RFC 5321 §4.5.3.1.7: at least 65,536.
     pub message: u64,
-    /// Recipients of one transaction. RFC 5321 §4.5.3.1.8: at least 100.
+    /// Recipients of one transaction. RFC 5321 §4.5.3.1.8: at least 100. Over it RCPT is answered
+    /// 452, which is no broken rule (§4.5.3.1.10).
     pub recipients: u32,
-    /// Transactions of one session.
+    /// Transactions of one session. Over it MAIL is answered 452, which is no broken rule.
     pub transactions: u32,
-    /// Broken rules in one session; at this many the reply is 421 and the session ends.
+    /// Broken rules in one session; at this many the reply is 421 and the session ends. What a client
+    /// had sent in one group with a MAIL or RCPT that was refused is none, for up to
+    /// [`recipients`](Self::recipients) commands.
     pub violations: u16,
     /// Failed AUTH exchanges in one session; at this many the reply is 421 and the session ends.
     pub auth_failures: u16,

@@ -345,7 +345,7 @@ impl ServerConnection {
             }
             Kind::Mail | Kind::Rcpt => {
                 self.answer_refused(ticket, reply);
-                self.group_failed = true;
+                self.excuse_group();
             }
             Kind::Handshake => self.close(CloseReason::Abandoned, Aborted::Closed),
             Kind::Xclient => {

@@ -83,8 +83,11 @@ impl ServerConnection {
         }
         let (verb, args) = split_verb(line);
         let greets = matches!(verb, Verb::Hello(_));
-        let (addresses, ends_group) = (matches!(verb, Verb::Mail | Verb::Rcpt), verb == Verb::Data);
-        self.group_failed &= matches!(verb, Verb::Rcpt | Verb::Data | Verb::Bdat);
+        let (is_mail, is_rcpt, ends_group) =
+            (verb == Verb::Mail, verb == Verb::Rcpt, verb == Verb::Data);
+        if !matches!(verb, Verb::Rcpt | Verb::Data | Verb::Bdat) {
+            self.excused = 0;
+        }
         let outcome = match verb {
             Verb::Hello(kind) => self.hello(kind, args),
             Verb::Mail => self.mail(args),
@@ -129,13 +132,19 @@ impl ServerConnection {
         };
         match outcome {
             Ok(event) => {
-                self.group_failed &= !ends_group;
+                if ends_group {
+                    self.excused = 0;
+                }
                 event
             }
-            Err(Fault { reply, violation: Violation::TooManyRecipients }) => {
+            Err(Fault {
+                reply,
+                violation: limit @ (Violation::TooManyRecipients | Violation::TooManyTransactions),
+            }) => {
                 // Asking for too much is no offence: RFC 5321 §4.5.3.1.10 wants the client to go on.
                 self.say(&reply);
-                Some(Event::Violation(Violation::TooManyRecipients))
+                self.excuse_group();
+                Some(Event::Violation(limit))
             }
             Err(Fault { reply, violation }) if greets => {
                 // No enhanced code on the answer to a greeting (RFC 2034 §3).
@@ -145,7 +154,12 @@ impl ServerConnection {
             }
             Err(Fault { reply, violation }) => {
                 self.fault(&reply, violation);
-                self.group_failed = (self.group_failed || addresses) && !ends_group;
+                if ends_group {
+                    self.excused = 0;
+                } else if is_mail || (is_rcpt && violation != Violation::Sequence) {
+                    // A RCPT out of sequence excuses nothing: no transaction was open before it.
+                    self.excuse_group();
+                }
                 None
             }
         }

@@ -83,9 +83,9 @@ pub struct ServerConnection {
     pub(super) asked: Asked,
     /// An AUTH exchange has begun and not ended.
     pub(super) in_auth: bool,
-    /// A MAIL or RCPT was refused: what the client had sent behind it in the same group may be out
-    /// of sequence through no fault of its own (RFC 2920 §3.1).
-    pub(super) group_failed: bool,
+    /// A MAIL or RCPT was refused: so many commands, sent behind it in the same group, may yet be
+    /// out of sequence through no fault of the client's (RFC 2920 §3.1).
+    pub(super) excused: u32,
     /// Octets followed a DATA whose question is open.
     pub(super) past_data: bool,
     /// Nothing follows the input still offered.
@@ -130,7 +130,7 @@ impl ServerConnection {
                 login: false,
             },
             in_auth: false,
-            group_failed: false,
+            excused: 0,
             past_data: false,
             eof: false,
             closing: None,
@@ -370,7 +370,8 @@ impl ServerConnection {
         violation: Violation,
     ) -> &'r Refused<'r> {
         static TOO_MANY: Refused<'static> = TOO_MANY_ERRORS;
-        if self.group_failed && violation == Violation::Sequence {
+        if self.excused > 0 && violation == Violation::Sequence {
+            self.excused -= 1;
             return reply;
         }
         if self.count_violation(violation) {
@@ -378,6 +379,12 @@ impl ServerConnection {
             return &TOO_MANY;
         }
         reply
+    }
+
+    /// A MAIL or RCPT was refused. Behind it in the same group may be as many RCPTs as a transaction
+    /// takes; more excuse nobody, so that a flood of them ends.
+    pub(super) fn excuse_group(&mut self) {
+        self.excused = self.config.limits.recipients;
     }
 
     /// Answers a broken rule.

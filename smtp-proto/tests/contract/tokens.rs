@@ -146,6 +146,27 @@ fn a_refusal_excuses_nothing_behind_the_message() {
 }
 
 #[test]
+fn a_refused_mail_excuses_as_many_recipients_as_a_transaction_takes() {
+    let config = config(|limits| (limits.recipients, limits.violations) = (100, 2));
+    let mut desk = Desk::after(config, "");
+    desk.says("MAIL FROM:<>\r\n".to_owned() + &"RCPT TO:<a@d.example>\r\n".repeat(200));
+    let refused = desk.asked("mail");
+    assert!(desk.answer(refused, Answer::No));
+    assert!(matches!(desk.run(), Seen::Closed(CloseReason::Violations)));
+    let mut codes = vec![503; 103];
+    (codes[0], codes[102]) = (550, 421);
+    assert_eq!(desk.codes(), codes, "100 are excused, and one is the first broken rule");
+}
+
+#[test]
+fn a_recipient_without_mail_excuses_no_other() {
+    let mut desk = Desk::after(config(|limits| limits.violations = 4), "");
+    desk.says("RCPT TO:<a@d.example>\r\n".repeat(200));
+    assert!(matches!(desk.run(), Seen::Closed(CloseReason::Violations)));
+    assert_eq!(desk.codes(), [503, 503, 503, 421]);
+}
+
+#[test]
 fn the_recipient_limit_counts_undecided_recipients_and_waits() {
     let mut desk = Desk::after(
         config(|limits| {

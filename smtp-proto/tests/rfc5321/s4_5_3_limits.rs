@@ -274,6 +274,20 @@ fn the_transaction_over_the_limit_is_answered_452() {
     );
 }
 
+/// §4.5.3.1.10 speaks of recipients; a client that goes on with what it has is as honest here.
+#[test]
+fn too_many_transactions_do_not_end_the_session() {
+    let over = r"C+ MAIL FROM:<>
+        C+ RCPT TO:<user1@example.test>
+        C: DATA
+        S: 452 4.5.3 ...
+        S: 503
+        S: 503
+        ";
+    let server = limited(|limits| (limits.transactions, limits.violations) = (1, 2));
+    server.in_transaction().hold(&format!("C: RSET\nS: 250\n{}C: QUIT\nS: 221", over.repeat(50)));
+}
+
 /// SEC-DOS-01, §4.3.2: 421 at the last tolerated fault, and not before
 #[test]
 fn too_many_faults_end_the_session_with_421() {

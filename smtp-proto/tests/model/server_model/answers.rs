@@ -166,7 +166,7 @@ impl Model {
             }
             "mail" | "rcpt" => {
                 self.reply_to(number, reply);
-                self.group_failed = true;
+                self.forgiven = self.setup.recipients;
             }
             "data" if self.message.in_chunks => {
                 self.reply_to(number, "");

@@ -77,8 +77,10 @@ impl Model {
         let (verb, args) = line.split_once(' ').unwrap_or((line, ""));
         let verb = verb.to_ascii_uppercase();
         // RFC 2920 §3.1: what a client had sent behind a MAIL or RCPT before it heard of the refusal
-        // is no fault of its own.
-        self.group_failed &= ["RCPT", "DATA", "BDAT"].contains(&verb.as_str());
+        // is no fault of its own, if that is no more than the recipients of a transaction.
+        if !["RCPT", "DATA", "BDAT"].contains(&verb.as_str()) {
+            self.forgiven = 0;
+        }
         let outcome = match verb.as_str() {
             "EHLO" | "HELO" | "LHLO" => self.hello(&verb, args),
             "MAIL" => self.mail(args),
@@ -101,17 +103,23 @@ impl Model {
             // §4.2.4
             _ => wrong("500 5.5.1"),
         };
-        let Err((reply, what)) = outcome else {
-            self.group_failed &= verb != "DATA";
-            return;
-        };
-        match what {
-            Wrong::Limit => return self.say(reply),
-            Wrong::Order if self.group_failed => self.say(reply),
-            _ => self.fault(reply),
+        if let Err((reply, what)) = outcome {
+            match what {
+                Wrong::Limit => self.say(reply),
+                Wrong::Order if self.forgiven > 0 => {
+                    self.forgiven -= 1;
+                    self.say(reply);
+                }
+                _ => self.fault(reply),
+            }
+            // A RCPT without a transaction is the client's own fault, and excuses no other.
+            if verb == "MAIL" || (verb == "RCPT" && what != Wrong::Order) {
+                self.forgiven = self.setup.recipients;
+            }
         }
-        self.group_failed |= verb == "MAIL" || verb == "RCPT";
-        self.group_failed &= verb != "DATA";
+        if verb == "DATA" {
+            self.forgiven = 0;
+        }
     }
 
     /// §4.1.1.1, §4.1.4; RFC 2033 §4.1: LHLO, and only that, in LMTP. RFC 2034 §3: no enhanced code.
@@ -165,7 +173,7 @@ impl Model {
             }
         }
         if self.transactions >= self.setup.transactions {
-            return wrong("452 4.5.3");
+            return Err(("452 4.5.3", Wrong::Limit));
         }
         self.ask("mail", &format!("mail {args}"));
         Ok(())
@@ -251,7 +259,8 @@ impl Model {
     }
 
     fn refuse_chunk(&mut self, reply: &str, what: Wrong) {
-        let forgiven = what == Wrong::Order && self.group_failed;
+        let forgiven = what == Wrong::Order && self.forgiven > 0;
+        self.forgiven -= usize::from(forgiven);
         let reply = if forgiven { reply.into() } else { self.judge(reply) };
         self.swallow_chunk(&reply);
     }

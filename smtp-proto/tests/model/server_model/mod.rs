@@ -130,8 +130,8 @@ pub(crate) struct Model {
     /// A BDAT of the message was accepted; one has failed.
     chunked: bool,
     failed: bool,
-    /// A MAIL or RCPT of the running group was refused.
-    group_failed: bool,
+    /// A MAIL or RCPT of the running group was refused: so many commands out of order are forgiven.
+    forgiven: usize,
     transactions: usize,
     violations: usize,
     auth_failures: usize,
@@ -180,7 +180,7 @@ impl Model {
             recipients: 0,
             chunked: false,
             failed: false,
-            group_failed: false,
+            forgiven: 0,
             transactions: 0,
             violations: 0,
             auth_failures: 0,
