@@ -10,11 +10,12 @@ use crate::{
     seven_bit::{self, Obstacle},
     transaction::{self, Transaction},
 };
-use smtp_driver::{Runtime, Stream};
+use smtp_driver::{Runtime, Stream, tls::Verified};
 use smtp_proto::{
     EnhancedCode,
     body::ContentFault,
-    ext::BodyType,
+    client::Capabilities,
+    ext::{BodyType, ByMode, DeliverBy},
     wire::{ForwardPath, Host, Mail, Mailbox, Rcpt, ReversePath},
 };
 use std::{collections::VecDeque, sync::Arc};
@@ -163,6 +164,16 @@ async fn plan<S: Stream, R: Runtime, B: Body>(
     }
     mail.size = mail.size.filter(|_| offered.size);
 
+    // Where priorities mean nothing the message goes without (RFC 6710), and where nobody would tell
+    // that it is late, too (RFC 2852): what else became of it would be worse.
+    mail.priority = mail.priority.filter(|_| offered.mt_priority);
+    let is_telling = |by: &DeliverBy| by.mode() == ByMode::Notify;
+    mail.deliver_by = mail.deliver_by.filter(|by| offered.deliver_by || !is_telling(by));
+    let verified = conn.tls().is_some_and(|tls| tls.verified == Verified::Yes);
+    if let Some((enhanced, text)) = unkept(&mail, &offered, verified) {
+        return Err(refused(conn, enhanced, text));
+    }
+
     // RFC 3461 §5.2.2: the message goes without them, and who owes the notices is in the report.
     if !offered.dsn {
         (mail.ret, mail.envid) = (None, None);
@@ -199,6 +210,39 @@ async fn plan<S: Stream, R: Runtime, B: Body>(
     }
     mail.smtputf8 |= !mail.from.is_ascii();
     Ok((mail, waiting))
+}
+
+/// What the sender wants that the server would not do with the message, so that it must not have it.
+/// It is `verified` if TLS says that it is who it should be.
+fn unkept(
+    mail: &Mail<'_>,
+    offered: &Capabilities,
+    verified: bool,
+) -> Option<(EnhancedCode, &'static str)> {
+    // RFC 3463 §3.4: system not capable of selected features.
+    const INCAPABLE: EnhancedCode = EnhancedCode::permanent(3, 3);
+    let allows = |hold| offered.future_release.is_some_and(|offered| offered.allows(hold));
+    let returns = |by: DeliverBy| {
+        offered.deliver_by && !offered.min_deliver_by.is_some_and(|least| by.is_below(least))
+    };
+    if mail.hold.is_some_and(|hold| !allows(hold)) {
+        return Some((INCAPABLE, "the server does not hold messages for so long"));
+    }
+    if mail.deliver_by.is_some_and(|by| !returns(by)) {
+        return Some((INCAPABLE, "the server does not return messages that are late by then"));
+    }
+    // RFC 8689 §4.2.1.
+    match mail.require_tls {
+        true if !verified => {
+            let text = "the message must not leave but by TLS with a server that is verified";
+            Some((EnhancedCode::permanent(7, 10), text))
+        }
+        true if !offered.require_tls => {
+            let text = "the message must have TLS all the way, which the server does not promise";
+            Some((EnhancedCode::permanent(7, 30), text))
+        }
+        _ => None,
+    }
 }
 
 const NEEDS_UTF8: &str = "the address needs SMTPUTF8, which the server does not offer";

@@ -6,7 +6,8 @@ use smtp_client::{
     proto::{
         body::{Framing, LineEndings},
         client::ClientConfig,
-        ext::{BodyType, Notify, Ret},
+        ext::{BodyType, ByMode, DeliverBy, Hold, Notify, Priority, Ret},
+        wire::{DateTime, Mail},
     },
     runtime::tokio::Reader,
 };
@@ -335,4 +336,63 @@ fn a_message_that_is_found_bad_on_its_way_fails_for_those_who_wait_too() {
     assert!(told.iter().all(|told| told.starts_with("failed DATA: 554 5.6.0 ")), "{told:?}");
     drop(connection);
     assert!(world.missing().starts_with("closed behind"));
+}
+
+/// A message that is to be handled so.
+fn handled(change: impl FnOnce(&mut Mail<'_>)) -> Envelope {
+    let mut mail = envelope(&["b@example.test"]).build().unwrap().mail().clone();
+    change(&mut mail);
+    Envelope::from_mail(mail).to("b@example.test").build().unwrap()
+}
+
+fn by(seconds: i32, mode: ByMode) -> Envelope {
+    handled(|mail| mail.deliver_by = DeliverBy::new(seconds, mode, false))
+}
+
+#[test]
+fn what_a_message_may_go_without_is_left_out_where_it_is_not_offered() {
+    let urgent = handled(|mail| mail.priority = Some(Priority::parse("3").unwrap()));
+    for (to, extension, parameter) in [
+        (urgent, "MT-PRIORITY", " MT-PRIORITY=3"),
+        (by(60, ByMode::Notify), "DELIVERBY", " BY=60;N"),
+        (by(60, ByMode::Notify), "DELIVERBY 240", " BY=60;N"),
+    ] {
+        for (extensions, parameter) in [(&[extension][..], parameter), (&[], "")] {
+            let mail = format!("FROM:<a@example.test>{parameter}");
+            let script = transaction(extensions, &mail, &["TO:<b@example.test>"]);
+            assert_eq!(send(&script, policy(), &to, MESSAGE).0, [TAKEN], "{extensions:?}");
+        }
+    }
+}
+
+#[test]
+fn a_message_does_not_go_where_what_its_sender_wants_is_not_kept() {
+    let hold = |hold| handled(|mail| mail.hold = Some(hold));
+    let (returned, held) =
+        ("554 5.3.3 the server does not return", "554 5.3.3 the server does not hold");
+    let holds = "FUTURERELEASE 3600 2030-01-01T00:00:00Z";
+    let late = DateTime::parse("2031-01-01T00:00:00Z").unwrap();
+    for (to, extensions, refusal) in [
+        (by(60, ByMode::Return), &[][..], returned),
+        (by(60, ByMode::Return), &["DELIVERBY 61"], returned),
+        (hold(Hold::For(60)), &[], held),
+        (hold(Hold::For(3601)), &[holds], held),
+        (hold(Hold::Until(late)), &[holds], held),
+        (
+            handled(|mail| mail.require_tls = true),
+            &["REQUIRETLS"],
+            "554 5.7.10 the message must not",
+        ),
+    ] {
+        let (told, _) = send(&nothing(extensions), policy(), &to, MESSAGE);
+        assert!(told[0].starts_with(&format!("failed before MAIL: {refusal}")), "{told:?}");
+    }
+    for (to, extension, parameter) in [
+        (by(60, ByMode::Return), "DELIVERBY 60", "BY=60;R"),
+        (hold(Hold::For(3600)), holds, "HOLDFOR=3600"),
+    ] {
+        let mail = format!("FROM:<a@example.test> {parameter}");
+        let script = transaction(&[extension], &mail, &["TO:<b@example.test>"]);
+        assert_eq!(send(&script, policy(), &to, MESSAGE).0, [TAKEN]);
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::world::{MESSAGE, envelope, lines, open, policy, welcome};
 use smtp_client::{
-    Cause, Connection, Failure, Policy, Report, Said, Stage, Tls, Watch,
+    Cause, Connection, Envelope, Failure, Policy, Report, Said, Stage, Status, Tls, Watch,
     driver::{
         Acceptor, NewHandler, Peer, Service,
         sasl::Login,
@@ -238,15 +238,23 @@ fn what_is_watched_has_no_secret_and_no_message() {
     assert!(said.contains("C: [25 octets]\nS: 250 taken"), "{said}");
 }
 
+type Opened = (VirtualRuntime, testkit::policy::Policy, Result<crate::world::Conn, Failure>);
+
 /// A connection by `policy` to our own server, whose certificate is of `authority`.
-fn open_to_ours(
-    authority: &Authority,
-    policy: Policy,
-    implicit: bool,
-) -> (VirtualRuntime, testkit::policy::Policy, Result<crate::world::Conn, Failure>) {
-    const PEER: Peer = Peer { remote: None, local: None };
+fn open_to_ours(authority: &Authority, policy: Policy, implicit: bool) -> Opened {
     let extensions =
         Extensions::new().starttls().chunking().auth([Mechanism::PLAIN, Mechanism::LOGIN]);
+    open_to(authority, extensions, policy, implicit)
+}
+
+/// The same, to one with these extensions.
+fn open_to(
+    authority: &Authority,
+    extensions: Extensions,
+    policy: Policy,
+    implicit: bool,
+) -> Opened {
+    const PEER: Peer = Peer { remote: None, local: None };
     let host = Host::parse("mx.example.test").unwrap();
     let config = ServerConfig::builder(host).extensions(extensions).build();
     let acceptor = Acceptor::new(authority.server_config(&["mx.example.test"]));
@@ -315,6 +323,33 @@ fn a_server_that_is_not_who_it_should_be_gets_neither_mail_nor_password() {
     let report = runtime.run_until(connection.send(&to, MESSAGE));
     assert!(report.is_all_sent());
     assert!(matches!(report.tls.unwrap().verified, Verified::No(_)));
+}
+
+#[test]
+fn a_message_that_must_have_tls_goes_to_verified_servers_that_pass_it_on_so() {
+    let authority = Authority::new();
+    let mut mail = envelope(&["user1@example.test"]).build().unwrap().mail().clone();
+    mail.require_tls = true;
+    let to = Envelope::from_mail(mail).to("user1@example.test").build().unwrap();
+    let opportunistic = |authority: &Authority| {
+        let connector = roots(authority).connector("mx.example.test", Verify::Opportunistic);
+        Tls::Opportunistic(connector.unwrap())
+    };
+    let plain = Extensions::new().starttls();
+    let promising = plain.clone().requiretls();
+    for (tls, extensions, status, code) in [
+        (Tls::None, &promising, Status::Failed, "5.7.10"),
+        (opportunistic(&Authority::new()), &promising, Status::Failed, "5.7.10"),
+        (opportunistic(&authority), &plain, Status::Failed, "5.7.30"),
+        (opportunistic(&authority), &promising, Status::Sent, "2.0.0"),
+    ] {
+        let mut policy = policy();
+        policy.tls = tls;
+        let (runtime, _, opened) = open_to(&authority, extensions.clone(), policy, false);
+        let report = runtime.run_until(opened.unwrap().send(&to, MESSAGE));
+        let outcome = &report.outcomes[0];
+        assert_eq!((outcome.status, &*outcome.enhanced().to_string()), (status, code));
+    }
 }
 
 /// C-54

@@ -112,7 +112,7 @@ impl DeliverBy {
     }
 
     /// Whether a server whose least time for [`ByMode::Return`] is `least` must refuse it.
-    pub(crate) fn is_below(self, least: u32) -> bool {
+    pub fn is_below(self, least: u32) -> bool {
         self.mode == ByMode::Return && self.seconds.unsigned_abs() < least
     }
 }

@@ -67,7 +67,7 @@ impl fmt::Display for Hold {
 
 impl FutureRelease {
     /// Whether a server that offers this takes `hold`.
-    pub(crate) fn allows(&self, hold: Hold) -> bool {
+    pub fn allows(&self, hold: Hold) -> bool {
         match hold {
             Hold::For(seconds) => (1..=self.longest).contains(&seconds),
             Hold::Until(moment) => moment <= self.latest,
