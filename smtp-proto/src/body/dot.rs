@@ -5,7 +5,7 @@
 //! state is one bool. What it cannot judge yet it leaves unread: at most `. CR`, two octets, which
 //! the caller offers again with what follows.
 
-use super::scan::{Stop, scan};
+use super::scan::{bare, dot_line, find};
 use crate::server::BareLineEnding;
 
 /// What a call of [`DotReader::next`] found.
@@ -72,8 +72,10 @@ impl DotReader {
             }
         }
         let octets = *input;
-        let keep_bare = self.bare == BareLineEnding::Pass;
-        let (len, stop) = scan(octets, keep_bare);
+        let (len, stop) = match self.bare {
+            BareLineEnding::Pass => to_dot(octets),
+            _ => to_dot_or_bare(octets),
+        };
         if len > 0 {
             let (data, rest) = octets.split_at(len);
             self.at_line_start = data.ends_with(b"\r\n");
@@ -94,6 +96,43 @@ impl DotReader {
                 Piece::Bare
             }
         }
+    }
+}
+
+/// Why a run of message octets ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// The octets end, or only a CR is left whose LF may follow.
+    End,
+    /// A line begins with a dot.
+    Dot,
+    /// A bare CR or LF is next.
+    Bare,
+}
+
+/// How many octets come before the next dot at the start of a line, or bare CR or LF; the octet
+/// before them is no CR. The first is no such dot.
+fn to_dot_or_bare(octets: &[u8]) -> (usize, Stop) {
+    if octets.first() == Some(&b'\n') {
+        return (0, Stop::Bare);
+    }
+    let Some(at) = find(octets, |a, b, c| bare(a, b) | dot_line(b, c), |_, _| false) else {
+        return (octets.len(), Stop::End);
+    };
+    match octets[at..] {
+        [b'\r', b'\n', ..] => (at + 2, Stop::Dot),
+        [b'\r'] => (at, Stop::End),
+        [b'\r', ..] => (at, Stop::Bare),
+        _ => (at + 1, Stop::Bare),
+    }
+}
+
+/// How many octets come before the next dot at the start of a line, or a last CR.
+fn to_dot(octets: &[u8]) -> (usize, Stop) {
+    match find(octets, |a, b, c| (a == b'\r') & dot_line(b, c), |_, _| false) {
+        Some(at) => (at + 2, Stop::Dot),
+        None if octets.ends_with(b"\r") => (octets.len() - 1, Stop::End),
+        None => (octets.len(), Stop::End),
     }
 }
 

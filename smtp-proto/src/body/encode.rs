@@ -2,7 +2,7 @@
 
 use super::{
     Framing,
-    scan::{bare, dot_line, next_pair},
+    scan::{bare, dot_line, find},
 };
 
 /// What becomes of a bare CR or LF in a message that is sent (RFC 5321 §2.3.8: neither may leave).
@@ -174,28 +174,33 @@ impl Encoder {
 }
 
 #[inline(always)]
-fn is_nul(octet: u8) -> bool {
-    octet == 0
+fn is_nul(least: u8, _: u8) -> bool {
+    least == 0
 }
 
 #[inline(always)]
-fn is_nul_or_eight_bit(octet: u8) -> bool {
-    !matches!(octet, 1..=127)
+fn is_nul_or_eight_bit(least: u8, union: u8) -> bool {
+    (least == 0) | (union > 127)
 }
 
 /// See [`Encoder::plain`]; a loop of its own for each framing and kind of octets.
-fn plain(octets: &[u8], refused: impl Fn(u8) -> bool, dot_line: impl Fn(u8, u8) -> bool) -> usize {
-    let Some((&last, before)) = octets.split_last() else { return 0 };
-    if octets[0] == b'\n' {
+fn plain(
+    octets: &[u8],
+    refused: impl Fn(u8, u8) -> bool,
+    dot_line: impl Fn(u8, u8) -> bool,
+) -> usize {
+    if octets.first() == Some(&b'\n') {
         return 0;
     }
-    match next_pair(octets, 0, |this, next| bare(this, next) | dot_line(this, next) | refused(this))
-    {
-        Some(at) if octets[at] == b'\r' || refused(octets[at]) => at,
-        // A bare LF is next, or a dot behind CRLF.
-        Some(at) => at + 1,
-        None if last == b'\r' || refused(last) => before.len(),
+    match find(octets, |a, b, c| bare(a, b) | dot_line(b, c), &refused) {
         None => octets.len(),
+        Some(at) => match octets[at..] {
+            // A dot behind it.
+            [b'\r', b'\n', ..] => at + 2,
+            [octet, ..] if octet == b'\r' || refused(octet, octet) => at,
+            // A bare LF is next.
+            _ => at + 1,
+        },
     }
 }
 

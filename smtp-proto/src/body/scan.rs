@@ -1,64 +1,81 @@
 //! The inner loop of the dot reader and the encoder: how far the octets are plain.
 
-/// Why a run of plain octets ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stop {
-    /// The octets end, or only a CR is left whose LF may follow.
-    End,
-    /// A line begins with a dot.
-    Dot,
-    /// A bare CR or LF is next.
-    Bare,
-}
-
 /// Octets looked at together. One flag is made of all of them, without a branch, which the compiler
 /// turns into vector instructions; a block with a clear flag is passed whole.
 const BLOCK: usize = 64;
 
-/// The length of the longest plain prefix, and what follows it. A plain prefix has no bare CR or LF
-/// (unless `keep_bare`), does not end in a CR that may belong to a CRLF, and has no line that begins
-/// with a dot but perhaps its first.
-pub(super) fn scan(octets: &[u8], keep_bare: bool) -> (usize, Stop) {
-    let Some(&last) = octets.last() else { return (0, Stop::End) };
-    // The octet before was not a CR, or it would have been kept for this call.
-    if octets[0] == b'\n' && !keep_bare {
-        return (0, Stop::Bare);
-    }
-    let next = |from| match keep_bare {
-        true => next_pair(octets, from, dot_line),
-        false => next_pair(octets, from, |this, next| bare(this, next) | dot_line(this, next)),
-    };
+/// Octets in a vector of the baseline instruction sets.
+const LANES: usize = 16;
+
+type Block = [u8; BLOCK];
+
+/// The first octet that stands out. It does by itself and the two behind it (`structure`), where
+/// letters follow the last; or it is `refused`, which is asked of the least and the union of some
+/// octets at once.
+#[inline(always)]
+pub(super) fn find(
+    octets: &[u8],
+    structure: impl Fn(u8, u8, u8) -> bool,
+    refused: impl Fn(u8, u8) -> bool,
+) -> Option<usize> {
+    let stands_out = |a, b, c| structure(a, b, c) | refused(a, a);
     let mut at = 0;
-    while let Some(i) = next(at) {
-        match (octets[i], octets[i + 1]) {
-            (b'\n', b'.') if i > 0 && octets[i - 1] == b'\r' => return (i + 1, Stop::Dot),
-            (b'\r', b'\n') | (b'\n', b'.') => at = i + 1,
-            (b'\r', _) => return (i, Stop::Bare),
-            (_, _) => return (i + 1, Stop::Bare),
+    while let Some(blocks) = blocks(octets, at) {
+        if any(blocks, &structure, &refused) {
+            return position(blocks, stands_out).map(|k| at + k);
+        }
+        at += BLOCK;
+    }
+    let tail = &octets[at..];
+    let mut padded = [b'x'; 2 * BLOCK + 2];
+    padded[..tail.len()].copy_from_slice(tail);
+    for from in [0, BLOCK] {
+        if let Some(k) = position(blocks(&padded, from)?, stands_out) {
+            return Some(at + from + k);
         }
     }
-    if last == b'\r' { (octets.len() - 1, Stop::End) } else { (octets.len(), Stop::End) }
+    None
 }
 
-/// The first `i >= from` at which `octets[i]` and `octets[i + 1]` stand out.
+/// The blocks that begin at `at` and one and two octets behind it. If the last is there so are the
+/// others: where it is asked for first, the loop compares once.
 #[inline(always)]
-pub(super) fn next_pair(
-    octets: &[u8],
-    from: usize,
-    stands_out: impl Fn(u8, u8) -> bool,
-) -> Option<usize> {
-    let mut i = from;
-    while let (Some(a), Some(b)) = (block(octets, i), block(octets, i + 1)) {
-        let mut flag = false;
-        for k in 0..BLOCK {
-            flag |= stands_out(a[k], b[k]);
+fn blocks(octets: &[u8], at: usize) -> Option<[&Block; 3]> {
+    let last = octets.get(at + 2..)?.first_chunk()?;
+    Some([octets.get(at..)?.first_chunk()?, octets.get(at + 1..)?.first_chunk()?, last])
+}
+
+/// Whether an octet of the first block stands out.
+#[inline(always)]
+fn any(
+    [a, b, c]: [&Block; 3],
+    structure: impl Fn(u8, u8, u8) -> bool,
+    refused: impl Fn(u8, u8) -> bool,
+) -> bool {
+    let mut flag = false;
+    for lane in 0..LANES {
+        let (mut least, mut union) = (u8::MAX, 0);
+        for row in 0..BLOCK / LANES {
+            let k = row * LANES + lane;
+            flag |= structure(a[k], b[k], c[k]);
+            least = least.min(a[k]);
+            union |= a[k];
         }
-        if flag {
-            break;
-        }
-        i += BLOCK;
+        flag |= refused(least, union);
     }
-    octets.get(i..)?.windows(2).position(|pair| stands_out(pair[0], pair[1])).map(|k| i + k)
+    flag
+}
+
+/// Where the first octet of a block is that stands out.
+#[inline(always)]
+fn position([a, b, c]: [&Block; 3], stands_out: impl Fn(u8, u8, u8) -> bool) -> Option<usize> {
+    let mut flags = [0; BLOCK];
+    for k in 0..BLOCK {
+        flags[k] = u8::from(stands_out(a[k], b[k], c[k]));
+    }
+    let (rows, _) = flags.as_chunks::<LANES>();
+    let row = rows.iter().position(|row| u128::from_le_bytes(*row) != 0)?;
+    Some(row * LANES + u128::from_le_bytes(rows[row]).trailing_zeros() as usize / 8)
 }
 
 /// Exactly where a CR or an LF is bare, one of "this is CR" and "the next is LF" holds alone.
@@ -67,12 +84,8 @@ pub(super) fn bare(this: u8, next: u8) -> bool {
     (this == b'\r') ^ (next == b'\n')
 }
 
+/// An LF, and a dot behind it.
 #[inline(always)]
 pub(super) fn dot_line(this: u8, next: u8) -> bool {
     (this == b'\n') & (next == b'.')
-}
-
-#[inline(always)]
-fn block(octets: &[u8], at: usize) -> Option<&[u8; BLOCK]> {
-    octets.get(at..)?.first_chunk()
 }
