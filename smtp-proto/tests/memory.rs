@@ -130,6 +130,26 @@ fn replies_to_a_peer_that_does_not_read_stay_within_the_output_mark() {
     assert!(counted.bytes_max <= most + 2 * MAX_REPLY as u64, "{} of {most}", counted.bytes_max);
 }
 
+#[test]
+fn a_peer_that_always_leaves_a_little_unread_does_not_make_the_buffer_grow() {
+    let config = config(|_| {});
+    let mark = config.limits().send_buffer as u64;
+    let mut machine = ServerConnection::new(config, Start::Plain);
+    run(&mut machine, b"EHLO client.example\r\n");
+    machine.release();
+    let counted = measure(|| {
+        for _ in 0..5_000 {
+            let mut input = &b"NOOP\r\nNOOP\r\nNOOP\r\n"[..];
+            let step = machine.poll_event(&mut input, NOW);
+            assert!(matches!(step, Step::Need(Need::Input)) && input.is_empty());
+            let queued = machine.poll_transmit().map_or(0, <[u8]>::len);
+            machine.handle_transmitted(queued - 1);
+        }
+    });
+    let most = mark + 4 * MAX_REPLY as u64;
+    assert!(counted.bytes_max <= most, "{} of {most}", counted.bytes_max);
+}
+
 /// Feeds `octets` of body by 16 KiB pieces, and counts those that come out.
 fn stream(machine: &mut ServerConnection, piece: &[u8], octets: u64) -> u64 {
     let (mut fed, mut got) = (0, 0);

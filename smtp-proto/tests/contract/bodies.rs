@@ -123,6 +123,19 @@ fn discard_body_swallows_to_the_end_and_answers_there() {
 }
 
 #[test]
+fn a_bare_line_ending_in_what_is_swallowed_breaks_no_rule() {
+    let mut desk = Desk::after(config(|_| {}), ENVELOPE);
+    desk.says("DATA\r\n");
+    desk.run();
+    assert!(desk.machine.discard_body(&Refused::CONTENT));
+    desk.says("a\nb\rc\r\n.\r\nNOOP\r\n");
+    assert!(matches!(desk.run(), Seen::Need(Need::Input)));
+    assert_eq!(desk.told, ["Reset(Refused)"]);
+    assert_eq!(desk.codes(), [354, 554, 250]);
+    assert_eq!(desk.machine.session().violations, 0);
+}
+
+#[test]
 fn exactly_the_octets_up_to_the_limit_are_delivered_however_they_are_cut() {
     for step in [1, 7, 65_536, 70_000] {
         let mut desk = Desk::after(config(|limits| limits.message = 0), ENVELOPE); // raised to 64 KiB

@@ -5,7 +5,7 @@ use crate::{
     desk::{Desk, Seen, config},
 };
 use fuzz_properties::embedder::Answer;
-use smtp_proto::{CloseReason, Need, Timer};
+use smtp_proto::{CloseReason, Limits, Need, Timer, wire::Refused};
 
 #[test]
 fn commands_that_ask_nothing_share_a_call() {
@@ -23,6 +23,66 @@ fn a_partial_line_behind_an_open_question_waits_for_the_decision() {
     assert!(matches!(desk.poll(), Seen::Need(Need::Decision)));
     assert!(desk.answer(question, Answer::Yes));
     assert!(matches!(desk.poll(), Seen::Need(Need::Input)));
+}
+
+/// How many recipients are asked about at once of a hundred that wait.
+fn asked_ahead(desk: &mut Desk) -> usize {
+    desk.says("RCPT TO:<c@d.example>\r\n".repeat(100));
+    let mut open = 0;
+    while let Seen::Asked(_) = desk.poll() {
+        open += 1;
+    }
+    open
+}
+
+#[test]
+fn so_many_recipients_are_asked_about_at_once_and_none_the_limit_could_refuse() {
+    let in_flight = |limits: &mut Limits| {
+        (limits.decisions_in_flight, limits.recipients) = (8, 100);
+    };
+    let mut desk = Desk::after(config(in_flight), "MAIL FROM:<>\r\n");
+    assert_eq!(asked_ahead(&mut desk), 8);
+    let accepted = "RCPT TO:<c@d.example>\r\n".repeat(97);
+    let mut desk = Desk::after(config(in_flight), &format!("MAIL FROM:<>\r\n{accepted}"));
+    assert_eq!(asked_ahead(&mut desk), 3);
+}
+
+#[test]
+fn recipients_are_asked_about_while_their_replies_are_sure_to_fit_below_the_mark() {
+    let small = config(|limits| {
+        (limits.decisions_in_flight, limits.send_buffer) = (100, Limits::MIN_SEND_BUFFER);
+    });
+    let mark = Limits::MIN_SEND_BUFFER;
+    // A reply to NOOP has 14 octets, one to RCPT at most 512. So many wait, so many have left.
+    for (noops, left) in [(0, 0), (1, 13), (86, 0), (86, 43 * 14), (86, 86 * 14)] {
+        let mut desk = Desk::after(small.clone(), "MAIL FROM:<>\r\n");
+        desk.says("NOOP\r\n".repeat(noops));
+        assert!(matches!(desk.poll(), Seen::Need(Need::Input)));
+        desk.machine.handle_transmitted(left);
+        assert_eq!(asked_ahead(&mut desk), (mark - (14 * noops - left)) / 512, "{noops} {left}");
+    }
+}
+
+#[test]
+fn nobody_is_asked_about_ahead_of_the_end_of_the_session() {
+    let config = config(|limits| limits.decisions_in_flight = 8);
+    let mut desk = Desk::after(config.clone(), "MAIL FROM:<>\r\n");
+    desk.says("RCPT TO:<c@d.example>\r\n");
+    let question = desk.asked("rcpt");
+    desk.machine.shutdown(&Refused::SHUTTING_DOWN);
+    assert_eq!(asked_ahead(&mut desk), 0);
+    assert!(desk.answer(question, Answer::Yes));
+    assert!(matches!(desk.run(), Seen::Closed(CloseReason::Shutdown)));
+    assert_eq!(desk.codes(), [250, 421]);
+
+    let mut desk = Desk::after(config, "MAIL FROM:<>\r\n");
+    desk.says("RCPT TO:<c@d.example>\r\n".repeat(2));
+    let (first, second) = (desk.asked("rcpt"), desk.asked("rcpt"));
+    assert!(desk.answer(second, Answer::Disconnect));
+    assert_eq!(asked_ahead(&mut desk), 0);
+    assert!(desk.answer(first, Answer::Yes));
+    assert!(matches!(desk.run(), Seen::Closed(CloseReason::Refused)));
+    assert_eq!(desk.codes(), [250, 554]);
 }
 
 #[test]
@@ -50,6 +110,28 @@ fn a_peer_that_does_not_read_stops_the_machine_at_the_output_mark() {
     assert_eq!(desk.machine.timer(), Some(Timer::Flush));
     desk.pass(5 * MINUTE);
     assert!(matches!(desk.run(), Seen::Closed(CloseReason::Timeout(Timer::Flush))));
+}
+
+#[test]
+fn a_peer_that_always_leaves_a_little_unread_has_every_reply_once_and_in_order() {
+    let mut desk = Desk::after(config(|_| {}), "");
+    let mut read = Vec::new();
+    for round in 0..20 {
+        desk.says("NOOP\r\n".repeat(50 * round));
+        desk.says("HELP\r\n");
+        desk.run();
+        while let Some(output) = desk.machine.poll_transmit().filter(|output| output.len() > 9) {
+            let taken = &output[..(output.len() - 9).min(4_096)];
+            read.extend_from_slice(taken);
+            let n = taken.len();
+            desk.machine.handle_transmitted(n);
+            desk.run();
+        }
+    }
+    read.extend_from_slice(desk.output().as_bytes());
+    let help = "214 2.0.0 This server speaks RFC 5321; ask its postmaster for help\r\n";
+    let want: String = (0..20).map(|round| "250 2.0.0 Ok\r\n".repeat(50 * round) + help).collect();
+    assert_eq!(String::from_utf8_lossy(&read), want);
 }
 
 #[test]

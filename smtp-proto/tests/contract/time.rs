@@ -90,6 +90,20 @@ fn a_slow_but_steady_message_is_not_cut_off() {
 }
 
 #[test]
+fn half_a_line_ending_that_is_offered_twice_counts_once() {
+    let mut desk = Desk::after(config(|_| {}), ENVELOPE);
+    desk.says("DATA\r\nx\r");
+    desk.run();
+    // 3 octets in 31 ms are fewer than 100 in a second.
+    for _ in 0..10_000 {
+        desk.says("\nx\r");
+        desk.run();
+        desk.pass(Duration::from_millis(31));
+    }
+    assert!(matches!(desk.run(), Seen::Closed(CloseReason::Timeout(Timer::Data))));
+}
+
+#[test]
 fn each_late_answer_has_its_own_reply() {
     for (script, kind, reply, closed) in [
         ("", "connect", "421 Try again later\r\n", true),
