@@ -244,7 +244,8 @@ mod tests {
         assert_eq!(run(ATEXT).parse("jürgen@b"), Ok(("@b", "jürgen")));
         assert_eq!(run(KEYWORD).parse("aü"), Ok(("ü", "a")));
         assert_eq!(run(ATEXT).parse("aü\u{85}b"), Ok(("\u{85}b", "aü")));
-        for text in ["", "@", "\u{85}"] {
+        assert_eq!(run(ATEXT).parse("a。\u{a0}@b"), Ok(("@b", "a。\u{a0}")));
+        for text in ["", "@", "\u{85}", "\u{9f}"] {
             assert!(run(ATEXT).parse(text).is_err());
         }
     }

@@ -377,7 +377,9 @@ mod tests {
             assert!(Host::parse(text).is_err(), "{text:?}");
             assert!(HelloName::parse(text).is_err(), "{text:?}");
         }
-        assert!(Host::parse(&format!("[tag:{}]", "x".repeat(250))).is_err());
+        let of_octets = |n: usize| format!("[tag:{}]", "x".repeat(n - "[tag:]".len()));
+        assert!(Host::parse(&of_octets(MAX_DOMAIN)).is_ok());
+        assert!(Host::parse(&of_octets(MAX_DOMAIN + 1)).is_err());
     }
 
     #[test]

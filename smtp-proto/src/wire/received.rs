@@ -382,6 +382,16 @@ mod tests {
     }
 
     #[test]
+    fn input_without_what_was_left_is_read_anew() {
+        let mut reader = ReplyReader::new();
+        let left = b"250-mx.example.test\n250 SIZE";
+        assert_eq!(reader.next(&mut &left[..], 4096), Received::Partial);
+        let mut other = &b"220 mx\r\n"[..];
+        let Received::Whole(reply) = reader.next(&mut other, 4096) else { panic!() };
+        assert_eq!((reply.code(), reply.deviation(), other), (220, None, &b""[..]));
+    }
+
+    #[test]
     fn input_that_comes_octet_by_octet_is_looked_at_once() {
         // 4 MiB in 128 Ki calls would be 256 GiB to look at if each call began anew.
         let input = [&b"250-x\r\n250 "[..], &vec![b'x'; 4 << 20]].concat();

@@ -296,7 +296,10 @@ fn push_decimal(out: &mut Vec<u8>, n: u16) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::string::{String, ToString};
+    use alloc::{
+        format,
+        string::{String, ToString},
+    };
 
     fn written(code: u16, enhanced: Option<EnhancedCode>, text: &str, most: usize) -> String {
         let mut out = Vec::new();
@@ -327,6 +330,17 @@ mod tests {
             assert!(last.starts_with("250 "));
             assert!(before.iter().all(|line| line.starts_with("250-")));
             assert!(reply.len() <= most.max(106), "{most}");
+        }
+    }
+
+    #[test]
+    fn no_line_that_fits_is_left_out() {
+        let enhanced = EnhancedCode::new(Class::Permanent, 999, 999);
+        for octets in 0..=MAX_TEXT_LINE {
+            let line = "x".repeat(octets);
+            let reply = written(550, enhanced, &[line.as_str(); 300].join("\n"), MAX_REPLY);
+            let next = format!("550 5.999.999 {line}\r\n").len();
+            assert!((MAX_REPLY - next + 1..=MAX_REPLY).contains(&reply.len()), "{octets}");
         }
     }
 
