@@ -123,6 +123,22 @@ fn discard_body_swallows_to_the_end_and_answers_there() {
 }
 
 #[test]
+fn in_smtp_a_refused_message_has_one_reply_for_all_its_recipients() {
+    for (start, message) in [("DATA\r\n", "x\r\n.\r\n"), ("BDAT 3 LAST\r\n", "x\r\n")] {
+        let mut desk = Desk::after(config(|_| {}), ENVELOPE);
+        desk.says("RCPT TO:<e@d.example>\r\n");
+        desk.says(start);
+        desk.run();
+        desk.output();
+        assert!(desk.machine.discard_body(&Refused::CONTENT));
+        desk.says(message);
+        desk.says("NOOP\r\n");
+        desk.run();
+        assert_eq!(desk.codes(), [554, 250], "{start}");
+    }
+}
+
+#[test]
 fn a_bare_line_ending_in_what_is_swallowed_breaks_no_rule() {
     let mut desk = Desk::after(config(|_| {}), ENVELOPE);
     desk.says("DATA\r\n");

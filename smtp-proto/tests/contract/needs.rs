@@ -154,6 +154,7 @@ fn a_peer_that_has_read_everything_has_a_new_period_for_what_follows() {
     let deadline = desk.machine.poll_timeout().expect("it waits for the peer");
     desk.pass(MINUTE);
     desk.output();
+    assert_eq!(desk.machine.poll_timeout(), None, "nothing is left to read");
     assert!(matches!(desk.poll(), Seen::Need(Need::Flush)));
     assert_eq!(desk.machine.poll_timeout(), Some(deadline + MINUTE));
 }

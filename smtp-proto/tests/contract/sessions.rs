@@ -2,12 +2,13 @@
 
 use crate::{
     ENVELOPE, MINUTE,
-    desk::{Desk, Seen, config},
+    desk::{Desk, Seen, config, config_of},
 };
 use fuzz_properties::embedder::Answer;
 use smtp_proto::{
-    CloseReason, Need, Timer,
-    server::{ServerConnection, Start},
+    CloseReason, Instant, Need, Step, Timer,
+    ext::Extensions,
+    server::{BareLineEnding, Event, Mode, ServerConnection, Start},
     wire::Refused,
 };
 
@@ -194,4 +195,21 @@ fn a_shutdown_at_rest_says_421_at_once() {
     assert!(matches!(desk.run(), Seen::Closed(CloseReason::Shutdown)));
     assert_eq!(desk.output(), "421 4.3.2 Shutting down, try again later\r\n");
     assert_eq!(desk.told, ["Reset(Closed)"]);
+}
+
+#[test]
+fn what_a_peer_may_be_offered_can_be_asked() {
+    let offered = Extensions::new().smtputf8();
+    let config = config_of(Mode::Smtp, offered.clone(), BareLineEnding::Refuse, |_| {});
+    let mut machine = ServerConnection::new(config, Start::Plain);
+    assert_eq!(machine.extensions(), &offered);
+    let mut input = &b"EHLO client.example\r\n"[..];
+    let step = machine.poll_event(&mut input, Instant::ZERO);
+    let Step::Event(Event::Connect(pending)) = step else { panic!("{step:?}") };
+    machine.accept(pending).unwrap();
+    let step = machine.poll_event(&mut input, Instant::ZERO);
+    let Step::Event(Event::Hello { pending, .. }) = step else { panic!("{step:?}") };
+    let own = Extensions::new().dsn();
+    machine.advertise(pending, own.clone().into()).unwrap();
+    assert_eq!(machine.extensions(), &own);
 }

@@ -5,7 +5,7 @@ use crate::{
     desk::{Desk, Seen, config},
 };
 use fuzz_properties::embedder::Answer;
-use smtp_proto::{CloseReason, Instant, Need, Timer};
+use smtp_proto::{CloseReason, Instant, Need, Timeouts, Timer};
 use std::time::Duration;
 
 #[test]
@@ -87,6 +87,55 @@ fn a_slow_but_steady_message_is_not_cut_off() {
     }
     desk.says("\r\n.\r\n");
     desk.until("message");
+}
+
+/// A machine with a time of its own for each wait.
+fn timed(script: &str) -> Desk {
+    let mut timeouts = Timeouts::default();
+    timeouts.command = Duration::from_secs(1);
+    timeouts.data = Duration::from_secs(2);
+    timeouts.decision = Duration::from_secs(3);
+    timeouts.data_decision = Duration::from_secs(4);
+    timeouts.message_decision = Duration::from_secs(5);
+    timeouts.handshake = Duration::from_secs(6);
+    timeouts.flush = Duration::from_secs(7);
+    let mut desk = Desk::after(config(|_| {}).to_builder().timeouts(timeouts).build(), "");
+    desk.says(script);
+    desk
+}
+
+#[test]
+fn every_wait_has_the_time_that_was_set() {
+    let waits = |desk: &Desk, timer, seconds| {
+        assert_eq!(desk.machine.timer(), Some(timer));
+        assert_eq!(desk.machine.poll_timeout(), Some(desk.now + Duration::from_secs(seconds)));
+    };
+    for (script, timer, seconds) in [
+        ("NOOP\r\n", Timer::Command, 1),
+        ("MAIL FROM:<>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n", Timer::Data, 2),
+        (&"NOOP\r\n".repeat(5_000), Timer::Flush, 7),
+    ] {
+        let mut desk = timed(script);
+        assert!(matches!(desk.run(), Seen::Need(_)));
+        waits(&desk, timer, seconds);
+    }
+    let script = "MAIL FROM:<>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n.\r\n";
+    for (script, kind, seconds) in [
+        (script, "mail", 3),
+        (script, "rcpt", 3),
+        (script, "data", 4),
+        (script, "message", 5),
+        ("STARTTLS\r\n", "starttls", 3),
+    ] {
+        let mut desk = timed(script);
+        desk.until(kind);
+        waits(&desk, Timer::Decision, seconds);
+    }
+    let mut desk = timed("STARTTLS\r\n");
+    desk.run();
+    desk.output();
+    desk.asked("handshake");
+    waits(&desk, Timer::Handshake, 6);
 }
 
 #[test]

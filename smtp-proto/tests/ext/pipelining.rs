@@ -70,6 +70,29 @@ fn a_group_that_fails_at_its_start_breaks_no_rule_by_its_rest() {
     Server::new().greeted().hold(group.repeat(30).trim_end());
 }
 
+/// RFC 2920 §3.1: the same where the first command is none
+#[test]
+fn a_group_that_begins_with_a_malformed_command_breaks_one_rule() {
+    let group = r"C+ MAIL FROM:<a@
+        C+ RCPT TO:<user1@example.test>
+        C: DATA
+        S: 501 5.1.7 ...
+        S: 503 5.5.1 ...
+        S: 503 5.5.1 ...
+        ";
+    Server::new().greeted().hold(group.repeat(19).trim_end());
+    let group = r"C+ MAIL FROM:<a@client.example.test>
+        C+ RCPT TO:<user1@
+        C: DATA
+        S: 250 2.1.0 ...
+        S: 501 5.1.3 ...
+        S: 503 5.5.1 ...
+        C: RSET
+        S: 250
+        ";
+    Server::new().greeted().hold(group.repeat(19).trim_end());
+}
+
 /// The same DATA twice is not of one group
 #[test]
 fn a_second_data_after_a_failed_group_is_out_of_sequence() {
