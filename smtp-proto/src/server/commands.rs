@@ -50,31 +50,20 @@ impl ServerConnection {
     pub(super) fn take_line<'b>(&mut self, line: Line<'b>, rest: &[u8]) -> Option<Step<Event<'b>>> {
         self.deadlines.stop();
         let in_auth = self.phase == Phase::Auth;
-        let event = match line {
-            Line::Whole(line) if in_auth => self.auth_response(line),
-            Line::Whole(line) => self.command(line, rest),
-            Line::TooLong if in_auth => {
-                self.auth_fault(&AUTH_TOO_LONG);
-                None
-            }
-            Line::TooLong => {
-                self.fault(&LINE_TOO_LONG, Violation::LineTooLong);
-                None
-            }
-            Line::Bad if in_auth => {
-                self.auth_fault(&BAD_BASE64);
-                None
-            }
-            Line::Bad => {
-                self.fault(&BAD_LINE, Violation::BadLine);
-                None
-            }
-            Line::Partial => None,
-        };
-        event.map(Step::Event)
+        match line {
+            Line::Whole(line) if in_auth => return self.auth_response(line).map(Step::Event),
+            Line::Whole(line) => return self.command(line, rest),
+            Line::TooLong if in_auth => self.auth_fault(&AUTH_TOO_LONG),
+            Line::TooLong => self.fault(&LINE_TOO_LONG, Violation::LineTooLong),
+            Line::Bad if in_auth => self.auth_fault(&BAD_BASE64),
+            Line::Bad => self.fault(&BAD_LINE, Violation::BadLine),
+            Line::Partial => {}
+        }
+        None
     }
 
-    fn command<'b>(&mut self, line: &'b [u8], rest: &[u8]) -> Option<Event<'b>> {
+    #[inline]
+    fn command<'b>(&mut self, line: &'b [u8], rest: &[u8]) -> Option<Step<Event<'b>>> {
         if self.session.violations >= self.config.limits.violations {
             // The rule that was one too many was broken by a message, which had its own answer.
             self.say(&TOO_MANY_ERRORS);
@@ -135,7 +124,7 @@ impl ServerConnection {
                 if ends_group {
                     self.excused = 0;
                 }
-                event
+                event.map(Step::Event)
             }
             Err(Fault {
                 reply,
@@ -144,7 +133,7 @@ impl ServerConnection {
                 // Asking for too much is no offence: RFC 5321 §4.5.3.1.10 wants the client to go on.
                 self.say(&reply);
                 self.excuse_group();
-                Some(Event::Violation(limit))
+                Some(Step::Event(Event::Violation(limit)))
             }
             Err(Fault { reply, violation }) if greets => {
                 // No enhanced code on the answer to a greeting (RFC 2034 §3).

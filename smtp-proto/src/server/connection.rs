@@ -222,6 +222,7 @@ impl ServerConnection {
     }
 
     /// Between commands: the next line, or the reason to wait.
+    #[inline]
     fn poll_line<'b>(&mut self, input: &mut &'b [u8]) -> Option<Step<Event<'b>>> {
         if let Some(reply) = self.shutdown.take() {
             self.say(&reply);
@@ -238,6 +239,7 @@ impl ServerConnection {
         }
     }
 
+    #[inline]
     fn next_line<'b>(&mut self, input: &mut &'b [u8]) -> Line<'b> {
         let limits = &self.config.limits;
         let long = self.phase == Phase::Auth

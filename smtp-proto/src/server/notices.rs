@@ -28,6 +28,9 @@ impl Notices {
         if let Some(cause) = self.reset.take() {
             return Some(Event::Reset(cause));
         }
-        core::mem::take(&mut self.quit).then_some(Event::Quit)
+        if core::mem::take(&mut self.quit) {
+            return Some(Event::Quit);
+        }
+        None
     }
 }

@@ -118,6 +118,9 @@ impl Replies {
     /// The oldest open question.
     #[inline]
     pub(super) fn first_open(&self) -> Option<(Ticket, Kind, Instant)> {
+        if self.slots.is_empty() {
+            return None;
+        }
         self.slots.iter().find_map(|slot| match slot.turn {
             Turn::Open { kind, deadline } => {
                 let ticket = Ticket { connection: self.connection, sequence: slot.sequence };

@@ -3,7 +3,7 @@
 use super::{
     CommandError, ForwardPath, ReversePath, Xtext, ends_word,
     params::{Param, Params, is_same_keyword},
-    path, strip_prefix_no_case,
+    path, skip_spaces, strip_prefix_no_case,
 };
 use crate::{
     ext::{
@@ -138,7 +138,7 @@ impl<'b> Mail<'b> {
     /// that is malformed or there twice, 501 5.5.2 for an MT-PRIORITY, 552 5.3.4 for a SIZE over the limit, 553 5.6.7 for an address outside ASCII without
     /// SMTPUTF8, 504 5.5.4 for BODY=BINARYMIME.
     pub fn parse(args: &'b str, offer: &Offer<'_>) -> Result<Self, CommandError> {
-        let text = strip_prefix_no_case(args, "FROM:").ok_or(NO_FROM)?.trim_start_matches(' ');
+        let text = skip_spaces(strip_prefix_no_case(args, "FROM:").ok_or(NO_FROM)?);
         let (rest, from) = path::reverse_path(text).map_err(|_| BAD_REVERSE_PATH)?;
         if !ends_word(rest) {
             return Err(AFTER_PATH);
@@ -156,7 +156,7 @@ impl<'b> Mail<'b> {
         if known.seen_others != 0 {
             mail.other = OtherParams::of(params);
         }
-        if !mail.smtputf8 && !mail.from.is_ascii() {
+        if !mail.smtputf8 && !args.is_ascii() && !mail.from.is_ascii() {
             return Err(NEEDS_SMTPUTF8);
         }
         ext::check_hold(&mail)?;
@@ -259,12 +259,12 @@ impl<'b> Rcpt<'b> {
     /// for an address outside ASCII without SMTPUTF8, 555 5.5.4 for a parameter that was not
     /// offered, 501 5.5.4 for one that is malformed or there twice.
     pub fn parse(args: &'b str, offer: &Offer<'_>, smtputf8: bool) -> Result<Self, CommandError> {
-        let text = strip_prefix_no_case(args, "TO:").ok_or(NO_TO)?.trim_start_matches(' ');
+        let text = skip_spaces(strip_prefix_no_case(args, "TO:").ok_or(NO_TO)?);
         let (rest, to) = path::forward_path(text).map_err(|_| BAD_FORWARD_PATH)?;
         if !ends_word(rest) {
             return Err(AFTER_PATH);
         }
-        if !smtputf8 && !to.is_ascii() {
+        if !smtputf8 && !args.is_ascii() && !to.is_ascii() {
             return Err(NEEDS_SMTPUTF8);
         }
         let mut rcpt = Self::new(to);

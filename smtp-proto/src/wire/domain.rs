@@ -206,6 +206,7 @@ impl fmt::Display for HelloName<'_> {
 }
 
 /// RFC 5321 §4.1.2, within Mailbox: `( Domain / address-literal )`.
+#[inline]
 pub(super) fn host(input: &str) -> Parsed<'_, Host<'_>> {
     host_of(LABEL, input)
 }

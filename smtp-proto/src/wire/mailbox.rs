@@ -126,6 +126,7 @@ impl fmt::Display for Mailbox<'_> {
 }
 
 /// RFC 5321 §4.1.2: `Mailbox = Local-part "@" ( Domain / address-literal )`.
+#[inline]
 pub(super) fn mailbox(input: &str) -> Parsed<'_, Mailbox<'_>> {
     let (rest, local_part) = local_part(input)?;
     let (rest, host) = domain::host(after('@', rest)?)?;
@@ -133,6 +134,7 @@ pub(super) fn mailbox(input: &str) -> Parsed<'_, Mailbox<'_>> {
 }
 
 /// RFC 5321 §4.1.2: `Local-part = Dot-string / Quoted-string`; the first octet tells which.
+#[inline]
 fn local_part(input: &str) -> Parsed<'_, LocalPart<'_>> {
     let (rest, text) =
         if input.starts_with('"') { quoted_string(input) } else { dot_string(input) }?;

@@ -67,7 +67,16 @@ fn whole<'b, T>(
 #[inline]
 fn strip_prefix_no_case<'b>(text: &'b str, prefix: &str) -> Option<&'b str> {
     let (front, rest) = text.split_at_checked(prefix.len())?;
-    front.eq_ignore_ascii_case(prefix).then_some(rest)
+    (front == prefix || front.eq_ignore_ascii_case(prefix)).then_some(rest)
+}
+
+/// `text` without the spaces at its front: mostly there is none.
+#[inline]
+fn skip_spaces(mut text: &str) -> &str {
+    while let Some(rest) = text.strip_prefix(' ') {
+        text = rest;
+    }
+    text
 }
 
 /// Whether a word of a command line may end before `rest`.

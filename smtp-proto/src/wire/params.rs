@@ -3,7 +3,7 @@
 use super::{
     Malformed, Parsed,
     class::{KEYWORD, NO_MATCH, VALUE, run},
-    ends_word,
+    ends_word, skip_spaces,
 };
 use nom::{Parser, combinator::all_consuming};
 
@@ -34,7 +34,7 @@ impl<'b> Iterator for Params<'b> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let rest = self.0.trim_start_matches(' ');
+        let rest = skip_spaces(self.0);
         if rest.is_empty() {
             return None;
         }

@@ -144,6 +144,7 @@ impl fmt::Display for ForwardPath<'_> {
 }
 
 /// RFC 5321 §4.1.2: `Reverse-path = Path / "<>"`.
+#[inline]
 pub(super) fn reverse_path(input: &str) -> Parsed<'_, ReversePath<'_>> {
     match input.strip_prefix("<>") {
         Some(rest) => Ok((rest, ReversePath::Null)),
@@ -153,6 +154,7 @@ pub(super) fn reverse_path(input: &str) -> Parsed<'_, ReversePath<'_>> {
 
 /// RFC 5321 §4.1.1.3: `rcpt = "RCPT TO:" ( "<Postmaster@" Domain ">" / "<Postmaster>" /
 /// Forward-path ) …`, §4.1.2: `Forward-path = Path`. The word is compared without case (§4.5.1).
+#[inline]
 pub(super) fn forward_path(input: &str) -> Parsed<'_, ForwardPath<'_>> {
     match strip_prefix_no_case(input, "<Postmaster>") {
         Some(rest) => Ok((rest, ForwardPath::Postmaster)),
@@ -162,6 +164,7 @@ pub(super) fn forward_path(input: &str) -> Parsed<'_, ForwardPath<'_>> {
 
 /// RFC 5321 §4.1.2: `Path = "<" [ A-d-l ":" ] Mailbox ">"`. The source route MUST be accepted and
 /// SHOULD be ignored (appendix C): it is checked and dropped.
+#[inline]
 fn path(input: &str) -> Parsed<'_, Mailbox<'_>> {
     let inside = after('<', input)?;
     // No mailbox begins with an `@`.
