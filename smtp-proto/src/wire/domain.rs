@@ -287,7 +287,7 @@ mod tests {
         let label = "a".repeat(63);
         let longest = format!("{label}.{label}.{label}.{}", "a".repeat(63));
         assert_eq!(longest.len(), MAX_DOMAIN);
-        let thai = "ก".repeat(40);
+        let thai = "ก".repeat(63);
         for text in [
             "a",
             "a.example",
@@ -305,7 +305,7 @@ mod tests {
 
     #[test]
     fn what_is_no_domain_is_refused() {
-        let long_label = "a".repeat(64);
+        let (long_label, long_u_label) = ("a".repeat(64), "ก".repeat(64));
         let too_long = format!("{0}.{0}.{0}.{0}", "a".repeat(63)) + ".a";
         for text in [
             "",
@@ -330,6 +330,7 @@ mod tests {
             "-ü",
             "a!ü",
             &long_label,
+            &long_u_label,
             &too_long,
         ] {
             assert!(Domain::parse(text).is_err(), "{text:?}");

@@ -189,7 +189,8 @@ mod tests {
             (r#""\\""#, r"\"),
             ("jürgen", "jürgen"),
         ] {
-            assert_eq!(LocalPart::parse(text).unwrap().unquoted(), plain);
+            let local = LocalPart::parse(text).unwrap();
+            assert_eq!((local.as_str(), local.unquoted().as_ref()), (text, plain));
         }
     }
 

@@ -374,7 +374,7 @@ mod tests {
     fn codes_fit_their_answer_and_each_other() {
         let ok = EnhancedCode::of(250, 0, 0);
         let no = EnhancedCode::of(550, 0, 0);
-        assert!(Accepted::new(250, ok, "Ok").is_ok());
+        assert_eq!(Accepted::new(251, ok, "Ok").map(|reply| reply.code()), Ok(251));
         assert_eq!(Accepted::new(354, ok, "Go"), Err(InvalidReply::Code));
         assert_eq!(Accepted::new(250, no, "Ok"), Err(InvalidReply::Class));
         assert!(Refused::new(550, no, "No").is_ok());
