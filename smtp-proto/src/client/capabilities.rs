@@ -1,8 +1,8 @@
 //! What a server said it can do (RFC 5321 §4.1.1.1).
 
 use crate::{
-    ext::{self, CustomExtensions, FutureRelease, XclientOffer},
-    wire::{Mechanism, Reply},
+    ext::{self, CustomExtensions, FutureRelease, Mechanisms, XclientOffer},
+    wire::Reply,
 };
 use alloc::{string::String, vec::Vec};
 
@@ -46,8 +46,8 @@ pub struct Capabilities {
     pub etrn: bool,
     /// XCLIENT (Postfix), with the attributes that the server knows.
     pub xclient: Option<XclientOffer>,
-    /// The mechanisms of AUTH (RFC 4954), in the server's order; at most 32.
-    pub auth: Vec<Mechanism<'static>>,
+    /// The mechanisms of AUTH (RFC 4954).
+    pub auth: Mechanisms,
     /// LIMITS (RFC 9422): transactions of a session.
     pub max_transactions: Option<u32>,
     /// LIMITS (RFC 9422): recipients of a transaction.
@@ -80,15 +80,15 @@ impl Capabilities {
     pub(super) fn parse_with(answer: &Reply<'_>, custom: &CustomExtensions) -> Self {
         let mut capabilities = Self::default();
         for line in answer.lines().skip(1) {
-            let Ok(line) = str::from_utf8(line) else { continue };
-            let end = line.bytes().position(|octet| matches!(octet, b' ' | b'\t' | b'='));
+            let end = line.iter().position(|octet| matches!(octet, b' ' | b'\t' | b'='));
             let (keyword, params) = match end {
-                Some(end) => (&line[..end], &line[end + 1..]),
-                None => (line, ""),
+                Some(end) => (&line[..end], str::from_utf8(&line[end + 1..])),
+                None => (line, Ok("")),
             };
+            let Ok(params) = params else { continue };
             ext::announced(&mut capabilities, keyword, params);
             if let Some(extension) = custom.find(keyword)
-                && capabilities.custom(keyword).is_none()
+                && capabilities.custom(extension.keyword()).is_none()
             {
                 capabilities.custom.push((extension.keyword(), params.trim().into()));
             }
@@ -100,7 +100,8 @@ impl Capabilities {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::{format, vec};
+    use crate::wire::Mechanism;
+    use alloc::format;
 
     /// What these lines of an answer announce.
     fn parsed(lines: &[&str]) -> Capabilities {
@@ -178,14 +179,16 @@ mod tests {
         let got = parsed(&["AUTH PLAIN  login a\u{e9}", "AUTH=LOGIN XOAUTH2", "auth"]);
         let names: Vec<&str> = got.auth.iter().map(Mechanism::as_str).collect();
         assert_eq!(names, ["PLAIN", "login", "XOAUTH2"]);
-        assert_eq!(parsed(&["AUTH"]).auth, vec![]);
-        assert_eq!(parsed(&["AUTH=LOGIN"]).auth, vec![Mechanism::LOGIN]);
+        assert!(parsed(&["AUTH"]).auth.is_empty());
+        assert_eq!(parsed(&["AUTH=LOGIN"]).auth[..], [Mechanism::LOGIN]);
     }
 
     #[test]
     fn mechanisms_are_bounded() {
         let names: Vec<String> = (0..100).map(|n| format!("M{n}")).collect();
-        assert_eq!(parsed(&[&format!("AUTH {}", names.join(" "))]).auth.len(), 32);
+        let got = parsed(&[&format!("AUTH {}", names.join(" "))]);
+        let got: Vec<&str> = got.auth.iter().map(Mechanism::as_str).collect();
+        assert_eq!(got, names[..32]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::{
     wire::{CommandError, Mail, Mechanism, Xtext},
 };
 use alloc::vec::Vec;
-use core::fmt;
+use core::{fmt, ops::Deref};
 
 pub(super) static EXTENSION: Extension = Extension {
     keyword: "AUTH",
@@ -31,8 +31,76 @@ const BAD_AUTH: CommandError = CommandError::known(
     Violation::Syntax(SyntaxFault::BadParameter),
 );
 
-/// Mechanisms of one server that a client remembers.
-const MAX_MECHANISMS: usize = 32;
+/// The mechanisms of a server (RFC 4954 §3), a slice: each once, in the server's order; at most 32.
+/// Up to four take no memory of their own, if all have a constant in [`Mechanism`].
+#[derive(Clone)]
+pub struct Mechanisms(Names);
+
+#[derive(Clone)]
+enum Names {
+    /// So many of these.
+    Few(usize, [Mechanism<'static>; FEW]),
+    Many(Vec<Mechanism<'static>>),
+}
+
+/// Most servers have no more.
+const FEW: usize = 4;
+
+impl Mechanisms {
+    /// Those of one server that are kept.
+    const MOST: usize = 32;
+
+    /// Takes one more, unless it is there or there are too many.
+    fn add(&mut self, mechanism: Mechanism<'_>) {
+        if self.len() == Self::MOST || self.contains(&mechanism) {
+            return;
+        }
+        let mechanism = mechanism.into_static();
+        match &mut self.0 {
+            Names::Few(count @ ..FEW, names) => {
+                names[*count] = mechanism;
+                *count += 1;
+            }
+            Names::Few(_, names) => {
+                let mut names = names.to_vec();
+                names.push(mechanism);
+                self.0 = Names::Many(names);
+            }
+            Names::Many(names) => names.push(mechanism),
+        }
+    }
+}
+
+impl Default for Mechanisms {
+    fn default() -> Self {
+        Self(Names::Few(0, [const { Mechanism::PLAIN }; FEW]))
+    }
+}
+
+impl Deref for Mechanisms {
+    type Target = [Mechanism<'static>];
+
+    fn deref(&self) -> &Self::Target {
+        match &self.0 {
+            Names::Few(count, names) => &names[..*count],
+            Names::Many(names) => names,
+        }
+    }
+}
+
+impl PartialEq for Mechanisms {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Mechanisms {}
+
+impl fmt::Debug for Mechanisms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
 
 /// The AUTH parameter of MAIL (RFC 4954 §5): who submitted the message first.
 ///
@@ -75,11 +143,8 @@ fn ehlo_params(offer: &Offer<'_>, out: &mut Vec<u8>) {
 /// RFC 4954 §3(1). What is no name of a mechanism is passed over, and so is one that was there.
 /// Servers that also write `AUTH=`, for clients older than RFC 2554, say the same in both.
 fn announced(capabilities: &mut Capabilities, params: &str) {
-    let known = &mut capabilities.auth;
     for mechanism in params.split_ascii_whitespace().flat_map(Mechanism::parse) {
-        if known.len() < MAX_MECHANISMS && !known.contains(&mechanism) {
-            known.push(mechanism.into_static());
-        }
+        capabilities.auth.add(mechanism);
     }
 }
 

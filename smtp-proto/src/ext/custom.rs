@@ -153,7 +153,7 @@ pub(crate) struct CustomExtensions(Vec<CustomExtension>);
 impl CustomExtensions {
     /// Adds one, unless there are eight, or one with its keyword.
     pub(crate) fn add(&mut self, extension: CustomExtension) {
-        if self.0.len() < MAX_EXTENSIONS && self.find(extension.keyword).is_none() {
+        if self.0.len() < MAX_EXTENSIONS && self.find(extension.keyword.as_bytes()).is_none() {
             self.0.push(extension);
         }
     }
@@ -163,8 +163,9 @@ impl CustomExtensions {
     }
 
     /// The one with this keyword.
-    pub(crate) fn find(&self, keyword: &str) -> Option<&CustomExtension> {
-        self.0.iter().find(|extension| extension.keyword.eq_ignore_ascii_case(keyword))
+    pub(crate) fn find(&self, keyword: &[u8]) -> Option<&CustomExtension> {
+        let named = |it: &&CustomExtension| it.keyword.as_bytes().eq_ignore_ascii_case(keyword);
+        self.0.iter().find(named)
     }
 
     /// The place of a parameter among all of its command, below 64, and whose it is.

@@ -26,7 +26,7 @@ mod smtputf8;
 mod starttls;
 mod xclient;
 
-pub use auth::AuthParam;
+pub use auth::{AuthParam, Mechanisms};
 pub use custom::{CustomExtension, OtherParams};
 pub use deliverby::{ByMode, DeliverBy};
 pub use dsn::{Notify, Orcpt, Ret};
@@ -159,8 +159,13 @@ pub(crate) static MAIL_PARAMS: &[(&Extension, &MailParam)] = flat!(mail: MailPar
 pub(crate) static RCPT_PARAMS: &[(&Extension, &RcptParam)] = flat!(rcpt: RcptParam);
 
 /// Notes what a line of an EHLO answer announces. A keyword that nobody here knows says nothing.
-pub(crate) fn announced(capabilities: &mut Capabilities, keyword: &str, params: &str) {
-    for extension in ALL.iter().filter(|known| known.keyword.eq_ignore_ascii_case(keyword)) {
+pub(crate) fn announced(capabilities: &mut Capabilities, keyword: &[u8], params: &str) {
+    // Nearly all servers write them like this.
+    let exact = ALL.iter().find(|known| known.keyword.as_bytes() == keyword);
+    let known = exact.or_else(|| {
+        ALL.iter().find(|known| known.keyword.as_bytes().eq_ignore_ascii_case(keyword))
+    });
+    if let Some(extension) = known {
         (extension.announced)(capabilities, params);
     }
 }
@@ -306,7 +311,7 @@ mod tests {
                 "FUTURERELEASE" => "60 2030-01-01T00:00:00Z",
                 _ => "",
             };
-            announced(&mut some, keyword, params);
+            announced(&mut some, keyword.as_bytes(), params);
             assert_eq!(missing_for_mail(&mail, &some), None, "{param}");
         }
         for param in ["NOTIFY=NEVER", "ORCPT=rfc822;b"] {
@@ -336,7 +341,7 @@ mod tests {
         let mut read = Capabilities::default();
         for line in listed(&offer).split_terminator('|') {
             let (keyword, params) = line.split_once(' ').unwrap_or((line, ""));
-            announced(&mut read, keyword, params);
+            announced(&mut read, keyword.as_bytes(), params);
         }
         let want = Capabilities {
             pipelining: true,
@@ -353,11 +358,12 @@ mod tests {
             mt_priority: true,
             require_tls: true,
             enhanced_status_codes: true,
-            auth: vec![Mechanism::PLAIN],
+            auth: read.auth.clone(),
             max_transactions: Some(limits.transactions),
             max_recipients: Some(limits.recipients),
             ..Capabilities::default()
         };
+        assert_eq!(read.auth[..], [Mechanism::PLAIN]);
         assert_eq!(read, want);
     }
 

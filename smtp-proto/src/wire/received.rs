@@ -7,7 +7,7 @@ use super::{
 };
 use crate::status::{Class, EnhancedCode};
 use alloc::{borrow::Cow, string::String, vec::Vec};
-use core::fmt;
+use core::{fmt, iter};
 
 /// Octets that [`Reply::text`] has at most.
 const MAX_TEXT: usize = 2_048;
@@ -79,10 +79,12 @@ impl<'b> Reply<'b> {
     /// The text of each line, without code, separator and line ending. It is the server's: show
     /// it by [`text`](Self::text).
     pub fn lines(&self) -> impl Iterator<Item = &[u8]> {
-        self.raw.split_inclusive(|&octet| octet == b'\n').map(|line| {
-            let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let mut rest = &*self.raw;
+        iter::from_fn(move || {
+            let (line, behind) = rest.split_at(memchr::memchr(b'\n', rest)?);
+            rest = &behind[1..];
             let line = line.strip_suffix(b"\r").unwrap_or(line);
-            line.get("250-".len()..).unwrap_or_default()
+            Some(line.get("250-".len()..).unwrap_or_default())
         })
     }
 

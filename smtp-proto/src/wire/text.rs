@@ -64,6 +64,17 @@ impl Mechanism<'static> {
     pub const OAUTHBEARER: Self = Self(Cow::Borrowed("OAUTHBEARER"));
     /// XOAUTH2, which came before it and never became an RFC.
     pub const XOAUTH2: Self = Self(Cow::Borrowed("XOAUTH2"));
+
+    /// Those above.
+    const KNOWN: &[Self] = &[
+        Self::PLAIN,
+        Self::LOGIN,
+        Self::SCRAM_SHA_256,
+        Self::SCRAM_SHA_256_PLUS,
+        Self::EXTERNAL,
+        Self::OAUTHBEARER,
+        Self::XOAUTH2,
+    ];
 }
 
 impl<'b> Mechanism<'b> {
@@ -89,9 +100,10 @@ impl<'b> Mechanism<'b> {
         &self.0
     }
 
-    /// The same name, owned.
+    /// The same name, owned. One that is a constant here takes no memory.
     pub fn into_static(self) -> Mechanism<'static> {
-        Mechanism(into_static(self.0))
+        let known = Mechanism::KNOWN.iter().find(|known| known.0 == self.0);
+        known.cloned().unwrap_or_else(|| Mechanism(into_static(self.0)))
     }
 }
 

@@ -115,6 +115,6 @@ fn what_the_server_offers_is_known_after_ehlo() {
     let offered = desk.machine.capabilities();
     assert!(offered.pipelining && offered.eight_bit_mime && !offered.chunking);
     assert_eq!(offered.max_size, Some(1000));
-    assert_eq!(offered.auth, [Mechanism::PLAIN]);
+    assert_eq!(offered.auth[..], [Mechanism::PLAIN]);
     assert!(desk.machine.is_esmtp() && desk.machine.is_idle());
 }
