@@ -4,7 +4,7 @@ use crate::{
     server_model::{Answer, Bare, Mode as ModelMode, Model, Setup},
     server_script::{Action, fitting, script},
 };
-use fuzz_properties::embedder::{self, Question};
+use fuzz_properties::embedder::Question;
 use proptest::{prelude::*, sample::Index, test_runner::TestCaseResult};
 use smtp_proto::{
     Class, EnhancedCode, Instant, Limits, Need, Step,
@@ -20,7 +20,12 @@ struct Server {
     setup: Setup,
     now: u64,
     input: Vec<u8>,
+    /// What the client has read, how many octets it will read, if not all, and what it was told.
     output: Vec<u8>,
+    room: Option<usize>,
+    all: Vec<u8>,
+    replies: Vec<String>,
+    lengths: Vec<usize>,
     /// Questions by their numbers, those that are not open any more among them.
     questions: Vec<Option<Question>>,
     told: Vec<String>,
@@ -39,6 +44,7 @@ fn config(setup: &Setup) -> Arc<ServerConfig> {
     limits.violations = setup.violations as u16;
     limits.auth_failures = setup.auth_failures as u16;
     limits.decisions_in_flight = setup.in_flight;
+    limits.send_buffer = setup.send_buffer;
     limits.data_rate = if setup.any_rate { 0 } else { u32::MAX };
     let mut timeouts = smtp_proto::Timeouts::default();
     timeouts.session = setup.session.map(std::time::Duration::from_secs);
@@ -81,26 +87,36 @@ fn config(setup: &Setup) -> Arc<ServerConfig> {
         .build()
 }
 
-fn refusal(answer: Answer) -> Refused<'static> {
+/// What the embedder says: much to a slow client, so that its buffer fills.
+fn text(slow: bool) -> String {
+    if slow { "as you wish, as you wish, as you\n".repeat(60) } else { "as\nyou wish".into() }
+}
+
+fn refusal(answer: Answer, text: &str) -> Refused<'_> {
     let code = |class, subject, detail| EnhancedCode::new(class, subject, detail).unwrap();
     match answer {
-        Answer::NotNow => Refused::new(451, code(Class::Transient, 3, 2), "Later"),
-        Answer::Never => Refused::new(550, code(Class::Permanent, 7, 9), "No"),
-        _ => Refused::new(554, code(Class::Permanent, 7, 9), "Go"),
+        Answer::NotNow => Refused::new(451, code(Class::Transient, 3, 2), text),
+        Answer::Never => Refused::new(550, code(Class::Permanent, 7, 9), text),
+        _ => Refused::new(554, code(Class::Permanent, 7, 9), text),
     }
     .unwrap()
 }
 
-fn answer(machine: &mut ServerConnection, question: Question, answer: Answer) -> Result<(), Stale> {
+fn answer(
+    machine: &mut ServerConnection,
+    question: Question,
+    answer: Answer,
+    text: &str,
+) -> Result<(), Stale> {
     let code = EnhancedCode::new(Class::Success, 1, 5).unwrap();
-    let words = Accepted::new(251, code, "Very well,\nas you wish").unwrap();
+    let words = Accepted::new(251, code, text).unwrap();
     // Questions that take no words of ours, and those that do.
     macro_rules! plain {
         ($pending:expr) => {
             match answer {
                 Answer::Yes | Answer::InWords | Answer::Challenge => machine.accept($pending),
-                Answer::Disconnect => machine.disconnect($pending, &refusal(answer)),
-                _ => machine.refuse($pending, &refusal(answer)),
+                Answer::Disconnect => machine.disconnect($pending, &refusal(answer, text)),
+                _ => machine.refuse($pending, &refusal(answer, text)),
             }
         };
     }
@@ -172,6 +188,10 @@ impl Server {
             now: 1,
             input: vec![],
             output: vec![],
+            room: None,
+            all: vec![],
+            replies: vec![],
+            lengths: vec![],
             questions: vec![],
             told: vec![],
             body: vec![],
@@ -181,6 +201,7 @@ impl Server {
 
     /// Runs the machine until something from outside is needed.
     fn advance(&mut self) {
+        self.write();
         let input = std::mem::take(&mut self.input);
         let mut unread = &input[..];
         loop {
@@ -198,15 +219,13 @@ impl Server {
                     }
                 }
                 Step::Need(need) => {
-                    let before = self.output.len();
-                    embedder::drain(&mut self.machine, &mut self.output);
                     // There may be room for another question.
-                    if need == Need::Input || self.output.len() == before {
+                    if !self.write() || need == Need::Input {
                         break;
                     }
                 }
                 Step::Closed(why) => {
-                    embedder::drain(&mut self.machine, &mut self.output);
+                    self.write();
                     if !std::mem::replace(&mut self.closed, true) {
                         self.told.push(format!("Closed({why:?})"));
                     }
@@ -215,6 +234,21 @@ impl Server {
             }
         }
         self.input = unread.to_vec();
+        self.hear();
+    }
+
+    /// Writes what the client reads; false if that is nothing.
+    fn write(&mut self) -> bool {
+        let octets = self.machine.poll_transmit().unwrap_or_default();
+        let n = self.room.map_or(octets.len(), |room| room.min(octets.len()));
+        self.output.extend_from_slice(&octets[..n]);
+        self.room = self.room.map(|room| room - n);
+        self.machine.handle_transmitted(n);
+        n > 0
+    }
+
+    fn decide(&mut self, question: Question, it: Answer) -> Result<(), Stale> {
+        answer(&mut self.machine, question, it, &text(self.setup.slow))
     }
 
     fn asked(&mut self, question: Question, words: &str) {
@@ -223,7 +257,7 @@ impl Server {
         self.told.push(format!("{}: {words}", place + 1));
         match at_once[place % at_once.len()] {
             Some(it) => {
-                answer(&mut self.machine, question, it).unwrap();
+                self.decide(question, it).unwrap();
                 self.questions.push(None);
             }
             None => self.questions.push(Some(question)),
@@ -239,30 +273,35 @@ impl Server {
         self.questions.iter().enumerate().filter_map(open).collect()
     }
 
-    /// Replies as the model writes them: codes, and what EHLO lists.
-    fn replies(&self) -> Vec<String> {
-        let output = std::str::from_utf8(&self.output).unwrap();
-        let mut replies = vec![];
+    /// Notes new replies as the model writes them, codes and what EHLO lists, whether they were read or
+    /// not.
+    fn hear(&mut self) {
+        let unread = self.machine.poll_transmit().unwrap_or_default();
+        let before = std::mem::replace(&mut self.all, [&self.output, unread].concat());
+        assert!(self.all.starts_with(&before), "what was to be sent has changed");
+        let output = std::str::from_utf8(&self.all[before.len()..]).unwrap();
         let mut lines: Vec<&str> = vec![];
+        let mut length = 0;
         for line in output.split_terminator("\r\n") {
             lines.push(&line[4..]);
+            length += line.len() + 2;
             if line.as_bytes()[3] == b'-' {
                 continue;
             }
             let (code, first) = (&line[..3], lines[0].split(' ').next().unwrap());
             let enhanced = first.starts_with(&line[..1]) && first.split('.').count() == 3;
-            replies.push(match (enhanced, lines.len()) {
+            self.lengths.push(std::mem::take(&mut length));
+            self.replies.push(match (enhanced, lines.len()) {
                 (true, _) => {
                     assert!(lines.iter().all(|line| line.starts_with(first)), "{output}");
                     format!("{code} {first}")
                 }
-                (false, 1) => code.to_owned(),
-                (false, _) => format!("{code} {}", lines[1..].join(", ")),
+                (false, 2..) if code == "250" => format!("{code} {}", lines[1..].join(", ")),
+                (false, _) => code.to_owned(),
             });
             lines.clear();
         }
         assert!(lines.is_empty() && (output.is_empty() || output.ends_with("\r\n")), "{output}");
-        replies
     }
 
     fn facts(&self) -> String {
@@ -296,23 +335,38 @@ impl Pair {
     /// Nothing that can be seen differs.
     fn compare(&mut self) -> TestCaseResult {
         let Self { server, model, .. } = self;
-        let replies = server.replies();
-        for told in &server.told[self.told.min(server.told.len())..] {
+        for told in &server.told[self.told..] {
             self.dialogue.push(format!("   {told}"));
         }
-        for reply in &replies[self.replies.min(replies.len())..] {
+        for reply in &server.replies[self.replies..] {
             self.dialogue.push(format!("S: {reply}"));
         }
-        (self.replies, self.told) = (replies.len(), server.told.len());
+        (self.replies, self.told) = (server.replies.len(), server.told.len());
         let so_far = || self.dialogue.join("\n");
         let deadline = server.machine.poll_timeout().map(|at| at.as_micros() / 1_000_000);
-        prop_assert_eq!(&replies, &model.replies, "replies; {}", so_far());
+        prop_assert_eq!(&server.replies, &model.replies, "replies; {}", so_far());
         prop_assert_eq!(&server.told, &model.told, "questions and facts; {}", so_far());
         prop_assert_eq!(server.open(), model.open(), "open questions; {}", so_far());
         prop_assert_eq!(server.facts(), model.facts(), "the session; {}", so_far());
         prop_assert_eq!(deadline, model.deadline(), "the deadline; {}", so_far());
         prop_assert!(server.body == model.body, "the body; {}", so_far());
         Ok(())
+    }
+
+    /// The same happens to both. The machine is first, so that the model can be told how long its
+    /// replies are.
+    fn both(
+        &mut self,
+        what: String,
+        to_server: impl FnOnce(&mut Server),
+        to_model: impl FnOnce(&mut Model),
+    ) -> TestCaseResult {
+        self.dialogue.push(what);
+        to_server(&mut self.server);
+        self.server.advance();
+        self.model.lengths.clone_from(&self.server.lengths);
+        to_model(&mut self.model);
+        self.compare()
     }
 
     fn says(&mut self, text: &str, cuts: &[Index]) -> TestCaseResult {
@@ -322,29 +376,46 @@ impl Pair {
         let mut from = 0;
         for to in ends {
             let piece = &text[from..to];
-            self.dialogue.push(format!("C: {}", shown(piece)));
-            self.model.receive(piece.as_bytes());
-            self.server.input.extend_from_slice(piece.as_bytes());
-            self.server.advance();
-            self.compare()?;
+            let what = format!("C: {}", shown(piece));
+            self.both(
+                what,
+                |server| server.input.extend_from_slice(piece.as_bytes()),
+                |model| model.receive(piece.as_bytes()),
+            )?;
             from = to;
         }
         Ok(())
     }
 
-    fn pass(&mut self, seconds: u64) {
-        self.dialogue.push(format!("   {seconds} s pass"));
-        self.model.pass(seconds);
-        self.server.now += seconds;
-        self.server.machine.handle_timeout(Instant::from_secs(self.server.now));
+    fn pass(&mut self, seconds: u64) -> TestCaseResult {
+        self.both(
+            format!("   {seconds} s pass"),
+            |server| {
+                server.now += seconds;
+                server.machine.handle_timeout(Instant::from_secs(server.now));
+            },
+            |model| model.pass(seconds),
+        )
+    }
+
+    /// All clients but the slow ones read what there is.
+    fn make_room(&mut self, room: Option<usize>) -> TestCaseResult {
+        if !self.server.setup.slow {
+            return Ok(());
+        }
+        self.both(
+            format!("   room for {room:?}"),
+            |server| server.room = room,
+            |model| model.make_room(room),
+        )
     }
 
     fn happens(&mut self, action: &Action) -> TestCaseResult {
         match action {
-            Action::Say(text, cuts) => return self.says(text, cuts),
+            Action::Say(text, cuts) => self.says(text, cuts),
             Action::GoOn(which, cuts) => {
                 let texts = fitting(self.model.place());
-                return self.says(texts[which.index(texts.len())], cuts);
+                self.says(texts[which.index(texts.len())], cuts)
             }
             Action::Decide(which, it) => {
                 let open = self.server.open();
@@ -352,35 +423,46 @@ impl Pair {
                     return Ok(());
                 }
                 let number = open[which.index(open.len())];
-                self.dialogue.push(format!("   {number}: {it:?}"));
-                prop_assert!(self.model.decide(number, *it));
                 let question = self.server.questions[number - 1].take().unwrap();
-                prop_assert!(answer(&mut self.server.machine, question, *it).is_ok());
+                self.both(
+                    format!("   {number}: {it:?}"),
+                    |server| server.decide(question, *it).unwrap(),
+                    |model| assert!(model.decide(number, *it)),
+                )
             }
             Action::Pass(seconds) => self.pass(*seconds),
             Action::PassToDeadline(reaches) => {
                 let now = self.server.now;
                 let seconds = self.model.deadline().map_or(0, |at| at.saturating_sub(now));
-                self.pass(seconds.saturating_sub(u64::from(!reaches)));
+                self.pass(seconds.saturating_sub(u64::from(!reaches)))
+            }
+            Action::MakeRoom(room) => self.make_room(*room),
+            Action::ReadToMark(reaches) => {
+                let unread = self.server.machine.poll_transmit().map_or(0, <[u8]>::len);
+                let more = unread.saturating_sub(self.server.setup.send_buffer);
+                self.make_room(Some(more.saturating_sub(usize::from(!reaches))))
             }
             Action::Discard => {
-                self.dialogue.push("   discard".into());
-                let discarded = self.server.machine.discard_body(&refusal(Answer::Never));
-                prop_assert_eq!(discarded, self.model.discard("550 5.7.9"), "{:?}", self.dialogue);
+                let text = text(self.server.setup.slow);
+                let refused = refusal(Answer::Never, &text);
+                let (mut by_server, mut by_model) = (false, false);
+                self.both(
+                    "   discard".into(),
+                    |server| by_server = server.machine.discard_body(&refused),
+                    |model| by_model = model.discard("550 5.7.9"),
+                )?;
+                prop_assert_eq!(by_server, by_model, "{}", self.dialogue.join("\n"));
+                Ok(())
             }
-            Action::ShutDown => {
-                self.dialogue.push("   shutdown".into());
-                self.model.shut_down();
-                self.server.machine.shutdown(&Refused::SHUTTING_DOWN);
-            }
+            Action::ShutDown => self.both(
+                "   shutdown".into(),
+                |server| server.machine.shutdown(&Refused::SHUTTING_DOWN),
+                Model::shut_down,
+            ),
             Action::Finish => {
-                self.dialogue.push("C: (end)".into());
-                self.model.finish();
-                self.server.machine.handle_eof();
+                self.both("C: (end)".into(), |server| server.machine.handle_eof(), Model::finish)
             }
         }
-        self.server.advance();
-        self.compare()
     }
 }
 
@@ -399,9 +481,7 @@ proptest! {
         let (server, model) = (Server::new(setup.clone()), Model::new(setup));
         let mut pair = Pair { server, model, dialogue: vec![], replies: 0, told: 0 };
         // The greeting is asked about before anything comes.
-        pair.model.receive(b"");
-        pair.server.advance();
-        pair.compare()?;
+        pair.says("", &[])?;
         for action in &actions {
             pair.happens(action)?;
         }

@@ -20,6 +20,10 @@ pub(crate) enum Action {
     /// So many seconds pass; or as many as there are to the next deadline, or one less.
     Pass(u64),
     PassToDeadline(bool),
+    /// A slow client reads so many octets more, and then none; or all.
+    MakeRoom(Option<usize>),
+    /// It reads until the server would go on, or one octet less.
+    ReadToMark(bool),
     /// The embedder wants no more of the message.
     Discard,
     /// The server is to stop.
@@ -43,7 +47,11 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
     let flags = any::<[bool; 7]>();
     let limits = (1..4usize, select(vec![2usize, 4, 20, 20, 20]), 1..4usize, 1..5usize);
     let message = (option::weighted(0.3, Just(998)), select(vec![0u64, 3_000, 1 << 20]));
-    let times = (any::<bool>(), option::weighted(0.1, select(vec![90u64, 400, 1_000])));
+    let times = (
+        any::<bool>(),
+        prop::bool::weighted(0.2),
+        option::weighted(0.1, select(vec![90u64, 400, 1_000])),
+    );
     // Most questions are answered yes at once, so that sessions get somewhere.
     let answer = prop_oneof![
         16 => Just(Some(Answer::Yes)),
@@ -52,27 +60,39 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
         7 => Just(None),
     ];
     (modes, bare, flags, limits, message, times, vec(answer, 1..12)).prop_map(
-        |(mode, bare, flags, limits, message, times, at_once)| Setup {
-            mode,
-            bare,
-            chunking: flags[0] | flags[1],
-            starttls: flags[1],
-            auth: flags[2] || mode == Mode::Submission,
-            auth_in_clear: flags[3] || mode == Mode::Submission,
-            expn: flags[4],
-            binarymime: (flags[0] | flags[1]) && flags[5],
-            xclient: flags[6],
-            message: 65_536,
-            text_line: message.0,
-            swallow: message.1,
-            recipients: 100,
-            transactions: limits.0,
-            violations: limits.1,
-            auth_failures: limits.2,
-            in_flight: limits.3,
-            any_rate: times.0,
-            session: times.1,
-            at_once,
+        |(mode, bare, flags, limits, message, times, mut at_once)| {
+            let (any_rate, slow, session) = times;
+            if slow {
+                // Many words fill the buffer.
+                for answer in at_once.iter_mut().filter(|it| **it == Some(Answer::Yes)) {
+                    *answer = Some(Answer::InWords);
+                }
+            }
+            Setup {
+                mode,
+                bare,
+                chunking: flags[0] | flags[1],
+                starttls: flags[1],
+                auth: flags[2] || mode == Mode::Submission,
+                auth_in_clear: flags[3] || mode == Mode::Submission,
+                expn: flags[4],
+                binarymime: (flags[0] | flags[1]) && flags[5],
+                xclient: flags[6],
+                message: 65_536,
+                text_line: message.0,
+                swallow: message.1,
+                recipients: 100,
+                transactions: limits.0,
+                violations: limits.1,
+                auth_failures: limits.2,
+                // Whether there is room for another question depends on replies that nobody has seen.
+                in_flight: if slow { 1 } else { limits.3 },
+                send_buffer: if slow { 8_192 } else { 16_384 },
+                slow,
+                any_rate,
+                session,
+                at_once,
+            }
         },
     )
 }
@@ -111,6 +131,7 @@ const LINES: &[&str] = &[
     "VRFY\r\n",
     "EXPN list\r\n",
     "HELP\r\n",
+    "HELP\r\nVRFY c\r\nHELP\r\nHELP\r\n",
     "QUIT\r\n",
     "QUIT now\r\n",
     "STARTTLS\r\n",
@@ -150,6 +171,12 @@ const TEXT: &[&str] = &[
     "\r.\r",
 ];
 
+/// Enough recipients for the replies of LMTP to fill a buffer.
+const MANY: &str = concat!(
+    "RCPT TO:<1@d.example>\r\nRCPT TO:<2@d.example>\r\nRCPT TO:<3@d.example>\r\n",
+    "RCPT TO:<4@d.example>\r\nRCPT TO:<5@d.example>\r\nDATA\r\n",
+);
+
 /// What makes sense in a place that the model names.
 pub(crate) fn fitting(place: &str) -> &'static [&'static str] {
     match place {
@@ -162,6 +189,7 @@ pub(crate) fn fitting(place: &str) -> &'static [&'static str] {
         ],
         "ready" => &[
             "MAIL FROM:<a@b.example>\r\n",
+            "HELP\r\nHELP\r\nHELP\r\nMAIL FROM:<>\r\nRCPT TO:<c@d.example>\r\n",
             "MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n",
             "MAIL FROM:<>\r\nRCPT TO:<c@d.example>\r\nRCPT TO:<e@d.example>\r\nDATA\r\n",
             "MAIL FROM:<>\r\nRCPT TO:<c@d.example>\r\nBDAT 3\r\nabcBDAT 3 LAST\r\ndef",
@@ -178,6 +206,7 @@ pub(crate) fn fitting(place: &str) -> &'static [&'static str] {
             "RCPT TO:<c@d.example>\r\n",
             "RCPT TO:<c@d.example>\r\nRCPT TO:<e@d.example>\r\nRCPT TO:<>\r\n",
             "RCPT TO:<c@d.example>\r\nRCPT TO:<e@d.example>\r\nDATA\r\n",
+            MANY,
             "STARTTLS\r\n",
         ],
         "envelope" => &[
@@ -210,6 +239,7 @@ fn said() -> impl Strategy<Value = String> {
         30 => select(LINES).prop_map(str::to_owned),
         12 => select(TEXT).prop_map(str::to_owned),
         1 => Just("RCPT TO:<c@d.example>\r\n".repeat(101)),
+        1 => Just("HELP\r\n".repeat(8)),
         1 => (990..1_003usize).prop_map(|n| "x".repeat(n) + "\r\n"),
         1 => (2_035..2_050usize).prop_map(|n| format!("NOOP {}\r\n", "x".repeat(n))),
         1 => Just(format!("AUTH PLAIN {}\r\n", "A".repeat(12_300))),
@@ -231,7 +261,9 @@ fn action() -> impl Strategy<Value = Action> {
         4 => (any::<Index>(),).prop_map(|(which,)| Action::Decide(which, Answer::Yes)),
         4 => select(vec![1u64, 30, 59, 60, 119, 120, 180, 299, 300, 480]).prop_map(Action::Pass),
         3 => prop::bool::weighted(0.7).prop_map(Action::PassToDeadline),
-        2 => Just(Action::Discard),
+        6 => option::weighted(0.7, prop_oneof![Just(0), 1..5_000usize, 5_000..40_000usize]).prop_map(Action::MakeRoom),
+        3 => any::<bool>().prop_map(Action::ReadToMark),
+        3 => Just(Action::Discard),
         1 => Just(Action::ShutDown),
         1 => Just(Action::Finish),
     ]
@@ -246,6 +278,10 @@ pub(crate) fn script() -> impl Strategy<Value = (Setup, Vec<Action>)> {
                 Mode::Submission => "EHLO c.example\r\nAUTH PLAIN AGEAYg==\r\n",
                 Mode::Smtp => "EHLO c.example\r\n",
             };
+            if setup.slow {
+                actions.insert(0, Action::MakeRoom(Some(3_000)));
+                actions.insert(1, Action::Say("HELP\r\n".repeat(5), vec![]));
+            }
             if greets {
                 actions.insert(0, Action::Say(hello.into(), vec![]));
             }

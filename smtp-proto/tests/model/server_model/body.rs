@@ -232,11 +232,17 @@ impl Model {
 
     /// RFC 2033 §4.2: in LMTP one reply for each recipient, unless the last word has been said.
     fn refuse_at_end(&mut self) {
-        let reply = self.message.refused.take().unwrap();
-        let lmtp = self.setup.mode == Mode::Lmtp && self.closing.is_none();
-        for _ in 0..if lmtp { self.recipients } else { 1 } {
-            self.say(&reply);
+        if self.setup.mode == Mode::Lmtp && self.closing.is_none() {
+            self.stage = Stage::Delivery;
+            self.message.deliveries = 0;
+        } else {
+            self.end_refused();
         }
+    }
+
+    fn end_refused(&mut self) {
+        let reply = self.message.refused.take().unwrap();
+        self.say(&reply);
         self.end_transaction("Refused");
         self.stage = Stage::Commands;
         if self.message.fatal {
@@ -246,6 +252,13 @@ impl Model {
 
     /// RFC 2033 §4.2: each recipient has a decision and a reply of its own, in their order.
     pub(super) fn next_delivery(&mut self) {
+        if let Some(reply) = self.message.refused.clone() {
+            self.message.deliveries += 1;
+            return match self.message.deliveries < self.recipients {
+                true => self.say(&reply),
+                false => self.end_refused(),
+            };
+        }
         if self.message.deliveries < self.recipients {
             let words = format!("delivery {} {}", self.message.deliveries, self.message.size);
             self.message.deliveries += 1;

@@ -38,6 +38,10 @@ pub(crate) struct Setup {
     pub(crate) violations: usize,
     pub(crate) auth_failures: usize,
     pub(crate) in_flight: usize,
+    /// Octets of replies that may wait to be read before the server stops reading.
+    pub(crate) send_buffer: usize,
+    /// The client reads slowly, and is told much.
+    pub(crate) slow: bool,
     /// Each octet of a message renews its timer; else none does.
     pub(crate) any_rate: bool,
     /// Seconds of a whole session.
@@ -146,6 +150,11 @@ pub(crate) struct Model {
     session_end: Option<u64>,
     message: body::Message,
     pub(crate) replies: Vec<String>,
+    /// How many octets they have: their text is the server's own affair.
+    pub(crate) lengths: Vec<usize>,
+    /// Octets that the client has not read, and how many it will, if not all.
+    unread: usize,
+    room: Option<usize>,
     /// Questions and facts, as the embedder gets them.
     pub(crate) told: Vec<String>,
     /// The octets of the message that is coming, or came last.
@@ -159,6 +168,7 @@ const DECISION: u64 = 120;
 const DATA_DECISION: u64 = 60;
 const MESSAGE_DECISION: u64 = 480;
 const HANDSHAKE: u64 = 60;
+const FLUSH: u64 = 300;
 
 impl Model {
     pub(crate) fn new(setup: Setup) -> Self {
@@ -193,6 +203,9 @@ impl Model {
             session_end: None,
             message: body::Message::default(),
             replies: vec![],
+            lengths: vec![],
+            unread: 0,
+            room: None,
             told: vec![],
             body: vec![],
             setup,
@@ -203,6 +216,12 @@ impl Model {
 
     pub(crate) fn receive(&mut self, octets: &[u8]) {
         self.input.extend(octets);
+        self.advance();
+    }
+
+    /// The client reads so many octets more; `None`: whatever it is told.
+    pub(crate) fn make_room(&mut self, room: Option<usize>) {
+        self.room = room;
         self.advance();
     }
 
@@ -243,16 +262,17 @@ impl Model {
         [decision, wait, session].into_iter().flatten().min_by_key(|&(at, _)| at)
     }
 
-    /// RFC 5321 §3.8, §4.5.3.2: 421 4.4.2 to a client that is too slow. Silence inside TLS that is not
-    /// up yet: nobody could read it.
+    /// RFC 5321 §3.8, §4.5.3.2: 421 4.4.2 to a client that is too slow. Silence to one that does not
+    /// read, and inside TLS that is not up yet: nobody could read it.
     fn fire(&mut self, timer: &'static str) {
         if timer == "Decision" {
             return self.late();
         }
-        let silent = matches!(self.stage, Stage::Upgrade | Stage::Handshake);
+        let silent = timer == "Flush" || matches!(self.stage, Stage::Upgrade | Stage::Handshake);
         let why = match timer {
             "Command" => "Timeout(Command)",
             "Data" => "Timeout(Data)",
+            "Flush" => "Timeout(Flush)",
             "Handshake" => "Timeout(Handshake)",
             _ => "Timeout(Session)",
         };
@@ -295,9 +315,17 @@ impl Model {
 
     // The loop.
 
-    /// Does all that can be done with what is here.
+    /// Does all that can be done with what is here, and with the room that there is.
     fn advance(&mut self) {
-        while self.step() {}
+        loop {
+            while self.step() {}
+            let read = self.room.map_or(self.unread, |room| room.min(self.unread));
+            self.unread -= read;
+            self.room = self.room.map(|room| room - read);
+            if read == 0 {
+                return;
+            }
+        }
     }
 
     /// One thing; false if something from outside is needed first.
@@ -305,6 +333,13 @@ impl Model {
         if self.stage == Stage::Closed {
             return false;
         }
+        // Contract 4: nothing goes on before enough was read. RFC 3207 §4: TLS begins behind the 220.
+        let upgrades = self.stage == Stage::Upgrade && self.input.is_empty();
+        if self.unread > self.setup.send_buffer || (upgrades && self.unread > 0) {
+            self.wait_for("Flush", FLUSH);
+            return false;
+        }
+        self.wait = self.wait.filter(|(timer, ..)| *timer != "Flush");
         if let Some(kind) = self.slots.iter().find_map(|slot| slot.question).map(|(kind, _)| kind) {
             if kind == "data" {
                 self.past_data |= !self.input.is_empty();
@@ -417,6 +452,7 @@ impl Model {
         while self.slots.first().is_some_and(|slot| slot.question.is_none()) {
             let reply = self.slots.remove(0).reply;
             if !reply.is_empty() {
+                self.unread += self.lengths.get(self.replies.len()).unwrap_or(&0);
                 self.replies.push(reply);
             }
         }
