@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import threading
@@ -152,9 +153,29 @@ class Submission(Example):
         return ["user1", PASSWORD, folder]
 
 
+class Behind(Example):
+    """Believes front ends, of which the suite is one here."""
+
+    example = "behind"
+    profiles = ["default"]
+    credentials = False
+    trusted = True
+
+    def arguments(self, profile):
+        return ["--only", "XCL", "--only", "PROXY"]
+
+    def command(self):
+        return [self.binary(f"examples/{self.name}"), self.path / "mail"]
+
+    def listening(self, log):
+        for port, kind in re.findall(r"listening on [\d.]+:(\d+)(.*)", log):
+            self.ports["proxy" if "PROXY" in kind else "address"] = int(port)
+        return len(self.ports) == 2
+
+
 # smtp-mta in its roles, and the examples of each adapter.
 ROLES = (Mta, MtaSubmission, MtaLmtp)
-EXAMPLES = (Catch, Submission)
+EXAMPLES = (Catch, Submission, Behind)
 
 
 def name_server_of_nobody():

@@ -56,6 +56,8 @@ class Server:
     user = "user1"
     # Mail is taken only after AUTH.
     sign_in = False
+    # It takes the suite for a front end or the like.
+    trusted = False
     # Messages are stored as they came, without trace fields.
     as_received = False
     # A recipient whose mail fails after it was taken.
@@ -190,6 +192,8 @@ class Server:
             lines.append(f'failing = "{self.failing}"')
         if self.watched:
             lines += [f"pid = {self.process.pid}", 'log = "log"']
+        if self.trusted:
+            lines.append("trusted = true")
         if self.as_received:
             lines.append("as_received = true")
         if self.knows_its_users:

@@ -135,7 +135,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if token.is_some() {
         mechanisms.extend([Mechanism::OAUTHBEARER, Mechanism::XOAUTH2]);
     }
-    let extensions = Extensions::new().smtputf8().binarymime().starttls().auth(mechanisms);
+    let extensions =
+        Extensions::new().smtputf8().binarymime().requiretls().starttls().auth(mechanisms);
     let config = ServerConfig::builder(Host::parse("localhost")?)
         .mode(Mode::Submission)
         .extensions(extensions.clone())

@@ -29,7 +29,7 @@ fn rtls_01(t: &Tester<'_>) -> Outcome {
 
 /// RTLS-02. REQUIRETLS takes no value, and is refused in clear.
 fn rtls_02(t: &Tester<'_>) -> Outcome {
-    let mut s = t.secured()?;
+    let mut s = sending(t)?;
     let Some(parameters) = s.extension("REQUIRETLS") else {
         return Err(Verdict::NotApplicable("REQUIRETLS is not offered".into()));
     };
