@@ -99,6 +99,10 @@ fn a_verb_followed_by_garbage_is_another_verb() {
         S: 500
         C: DATA.
         S: 500
+        C: STARTING
+        S: 500
+        C: XCLIENTS
+        S: 500
         C|  NOOP\r\n
         S: 500
         C: RCPT TO:<user1@example.test>

@@ -87,6 +87,26 @@ fn a_long_answer_to_rcpt_is_cut_to_512_octets() {
     ));
 }
 
+/// §4.5.3.1.5: a line of yours has room for all that 512 octets can hold
+#[test]
+fn a_reply_line_may_have_512_octets() {
+    let longest = "x".repeat(512 - "550 5.999.999 \r\n".len());
+    let code = EnhancedCode::new(Class::Permanent, 999, 999).unwrap();
+    assert!(Refused::new(550, code, longest.clone() + "x").is_err());
+    let server = Server::new().with(|server| {
+        server.desk = |machine, event| match event {
+            Event::Mail { pending, .. } => {
+                let code = EnhancedCode::new(Class::Permanent, 999, 999).unwrap();
+                let text = "x".repeat(512 - "550 5.999.999 \r\n".len());
+                machine.refuse(pending, &Refused::new(550, code, text).unwrap()).unwrap();
+                None
+            }
+            other => Some(other),
+        }
+    });
+    server.greeted().hold(&format!("C: MAIL FROM:<>\nS: 550 5.999.999 {longest}"));
+}
+
 /// §4.2.2, §4.2.3: 252, 214, 221 and 354 are given where the RFC has them
 #[test]
 fn the_texts_of_the_server_itself_are_stable() {
