@@ -1,6 +1,6 @@
 //! A mail server for the test of a program that sends mail: it takes everything and shows it.
 
-use crate::{line::PATIENCE, lock, policy::Delivered, threads};
+use crate::{line::PATIENCE, lock, policy::Delivered, threads, tls::Authority};
 use smtp_proto::{
     ext::Extensions,
     server::{Event, ServerConfig, ServerConnection},
@@ -20,7 +20,8 @@ use std::{
 /// of its own, so the program under test may have any runtime, or be another process. It ends when
 /// it is dropped.
 ///
-/// It offers PIPELINING, SIZE, 8BITMIME, SMTPUTF8, CHUNKING and DSN; neither TLS nor AUTH.
+/// It offers PIPELINING, SIZE, 8BITMIME, SMTPUTF8, CHUNKING and DSN, and STARTTLS if it is
+/// [started](Self::start_with_tls) so; no AUTH.
 ///
 /// ```
 /// use testkit::mail_catcher::MailCatcher;
@@ -62,17 +63,37 @@ impl MailCatcher {
     /// # Panics
     /// Never: the name is valid.
     pub fn start() -> io::Result<Self> {
+        Self::start_by(Extensions::new(), None)
+    }
+
+    /// One that offers STARTTLS, with a certificate of `authority` for `mx.example.test`, `localhost`
+    /// and its address.
+    ///
+    /// # Errors
+    /// Those of the socket.
+    ///
+    /// # Panics
+    /// Never: the names are valid.
+    pub fn start_with_tls(authority: &Authority) -> io::Result<Self> {
+        let tls = authority.server_config(&["mx.example.test", "localhost", "127.0.0.1"]);
+        Self::start_by(Extensions::new().starttls(), Some(tls))
+    }
+
+    fn start_by(
+        extensions: Extensions,
+        tls: Option<Arc<rustls::ServerConfig>>,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let config = ServerConfig::builder(Host::parse("mx.example.test").expect("a valid name"))
-            .extensions(Extensions::new().smtputf8().chunking().dsn())
+            .extensions(extensions.smtputf8().chunking().dsn())
             .build();
         let shared = Arc::new(Shared::default());
         let served = shared.clone();
         thread::spawn(move || {
             let sockets = listener.incoming().map_while(Result::ok);
             let sockets = sockets.take_while(|_| !served.stopped.load(Ordering::Acquire));
-            threads::serve(sockets, &config, || {
+            threads::serve_with(sockets, &config, tls.as_ref(), || {
                 let mut catching = Catching { shared: served.clone(), mail: Delivered::default() };
                 move |machine, event| catching.answer(machine, event)
             });
@@ -178,7 +199,11 @@ impl Catching {
 #[cfg(test)]
 mod tests {
     use super::MailCatcher;
-    use crate::{dialogue::Dialogue, line::SocketLine};
+    use crate::{
+        dialogue::Dialogue,
+        line::SocketLine,
+        tls::{Authority, TlsLine},
+    };
 
     const TWO: &str = "
         S: 220
@@ -228,5 +253,27 @@ mod tests {
             ("<c@example.test>", &b"two\r\n"[..])
         );
         assert_eq!(caught[1].recipients, ["<d@example.test>"]);
+    }
+
+    #[test]
+    fn a_message_that_comes_inside_tls_is_caught() {
+        let dialogue = |text: &str| text.parse::<Dialogue>().unwrap();
+        let authority = Authority::new();
+        let catcher = MailCatcher::start_with_tls(&authority).unwrap();
+        catcher.refuse("nobody@example.test");
+        let before = "S: 220\nC: EHLO client.example.test\nS: 250\nC: STARTTLS\nS: 220";
+        let in_tls = |client, name| {
+            let mut line = SocketLine::connect(catcher.address()).unwrap();
+            dialogue(before).run_blocking(&mut line).unwrap();
+            TlsLine::handshake(line, client, name)
+        };
+        for name in ["mx.example.test", "localhost", "127.0.0.1"] {
+            let mut line = in_tls(authority.client_config(), name).unwrap();
+            let inside = dialogue(&TWO.replace("        S: 220\n", ""));
+            inside.run_blocking(&mut line).unwrap();
+        }
+        assert_eq!(catcher.caught().len(), 6);
+        // Who believes another authority does not go on.
+        in_tls(Authority::new().client_config(), "localhost").unwrap_err();
     }
 }
