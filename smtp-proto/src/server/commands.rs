@@ -71,13 +71,23 @@ impl ServerConnection {
             return None;
         }
         let (verb, args) = split_verb(line);
-        let greets = matches!(verb, Verb::Hello(_));
-        let (is_mail, is_rcpt, ends_group) =
-            (verb == Verb::Mail, verb == Verb::Rcpt, verb == Verb::Data);
         if !matches!(verb, Verb::Rcpt | Verb::Data | Verb::Bdat) {
             self.excused = 0;
         }
-        let outcome = match verb {
+        match self.run(&verb, args, rest) {
+            Ok(event) => event.map(Step::Event),
+            Err(fault) => self.refuse_command(&verb, fault),
+        }
+    }
+
+    #[inline]
+    fn run<'b>(
+        &mut self,
+        verb: &Verb<'b>,
+        args: &'b [u8],
+        rest: &[u8],
+    ) -> Result<Option<Event<'b>>, Fault> {
+        match *verb {
             Verb::Hello(kind) => self.hello(kind, args),
             Verb::Mail => self.mail(args),
             Verb::Rcpt => self.rcpt(args),
@@ -104,6 +114,7 @@ impl ServerConnection {
             Verb::Other(_) if self.offers_command(verb.as_str()) => {
                 self.legal(Trigger::Command).and_then(|()| {
                     let args = text_args(args)?;
+                    let verb = verb.clone();
                     Ok(Some(Event::Command { verb, args, pending: self.ask(Kind::Command) }))
                 })
             }
@@ -118,40 +129,34 @@ impl ServerConnection {
                 Ok(None)
             }
             Verb::Other(_) => Err(Fault::new(UNKNOWN, Violation::UnknownCommand)),
-        };
-        match outcome {
-            Ok(event) => {
-                if ends_group {
-                    self.excused = 0;
-                }
-                event.map(Step::Event)
-            }
-            Err(Fault {
-                reply,
-                violation: limit @ (Violation::TooManyRecipients | Violation::TooManyTransactions),
-            }) => {
-                // Asking for too much is no offence: RFC 5321 §4.5.3.1.10 wants the client to go on.
-                self.say(&reply);
-                self.excuse_group();
-                Some(Step::Event(Event::Violation(limit)))
-            }
-            Err(Fault { reply, violation }) if greets => {
-                // No enhanced code on the answer to a greeting (RFC 2034 §3).
-                let reply = self.judge(&reply, violation);
-                self.replies.say(reply.code, None, reply.text.as_str());
-                None
-            }
-            Err(Fault { reply, violation }) => {
-                self.fault(&reply, violation);
-                if ends_group {
-                    self.excused = 0;
-                } else if is_mail || (is_rcpt && violation != Violation::Sequence) {
-                    // A RCPT out of sequence excuses nothing: no transaction was open before it.
-                    self.excuse_group();
-                }
-                None
-            }
         }
+    }
+
+    /// Answers a command that was not done.
+    #[cold]
+    fn refuse_command<'b>(&mut self, verb: &Verb<'b>, fault: Fault) -> Option<Step<Event<'b>>> {
+        let Fault { reply, violation } = fault;
+        if matches!(violation, Violation::TooManyRecipients | Violation::TooManyTransactions) {
+            // Asking for too much is no offence: RFC 5321 §4.5.3.1.10 wants the client to go on.
+            self.say(&reply);
+            self.excuse_group();
+            return Some(Step::Event(Event::Violation(violation)));
+        }
+        if let Verb::Hello(_) = verb {
+            // No enhanced code on the answer to a greeting (RFC 2034 §3).
+            let reply = self.judge(&reply, violation);
+            self.replies.say(reply.code, None, reply.text.as_str());
+            return None;
+        }
+        self.fault(&reply, violation);
+        match verb {
+            Verb::Data => self.excused = 0,
+            Verb::Mail => self.excuse_group(),
+            // One out of sequence excuses nothing: no transaction was open before it.
+            Verb::Rcpt if violation != Violation::Sequence => self.excuse_group(),
+            _ => {}
+        }
+        None
     }
 
     /// Whether the table has a row for the command here.
@@ -224,6 +229,7 @@ impl ServerConnection {
         }
         self.message.framing = Framing::Dot;
         self.past_data = !rest.is_empty();
+        self.excused = 0;
         Ok(Some(Event::Data { framing: Framing::Dot, pending: self.ask(Kind::Data) }))
     }
 
