@@ -36,6 +36,7 @@ fn octets_behind_a_refused_data_never_run() {
     let mut desk = Desk::after(config(|_| {}), "MAIL FROM:<>\r\n");
     desk.says("DATA\r\nRSET\r\n");
     assert!(matches!(desk.run(), Seen::Closed(CloseReason::Violations)));
+    assert_eq!(desk.told, ["Violation(PastData)", "Reset(Closed)"]);
     assert_eq!(desk.codes(), [503]);
 }
 
