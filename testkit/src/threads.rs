@@ -1,7 +1,6 @@
 //! An adapter without a runtime and without the driver: blocking sockets, a thread for each
 //! connection, and the machine.
 
-use crate::line::PATIENCE;
 use rustls::StreamOwned;
 use smtp_proto::{
     Instant, Need, Step,
@@ -14,6 +13,9 @@ use std::{
     thread,
     time::Duration,
 };
+
+/// How long the peer may be silent in a TLS handshake.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Serves each of `sockets`, as they come; `answerer` makes for each connection what answers its
 /// events.
@@ -60,7 +62,7 @@ impl Socket {
     /// Does the handshake.
     fn secure(&mut self, tls: Arc<rustls::ServerConfig>) -> io::Result<()> {
         let socket = self.tcp().try_clone()?;
-        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.set_read_timeout(Some(HANDSHAKE))?;
         let session = rustls::ServerConnection::new(tls).map_err(io::Error::other)?;
         let mut stream = Box::new(StreamOwned::new(session, socket));
         while stream.conn.is_handshaking() {
