@@ -1,6 +1,6 @@
 //! What may happen to a server: any order of it.
 
-use crate::server_model::{Answer, Bare, Mode, Setup};
+use crate::server_model::{Answer, Bare, Mode, Offer, Setup};
 use proptest::{
     collection::vec,
     option,
@@ -41,10 +41,25 @@ const ANSWERS: [Answer; 6] = [
     Answer::Disconnect,
 ];
 
+fn offer() -> impl Strategy<Value = Offer> {
+    any::<[bool; 11]>().prop_map(|flags| Offer {
+        smtputf8: flags[0],
+        chunking: flags[1] | flags[2],
+        binarymime: (flags[1] | flags[2]) && flags[3],
+        dsn: flags[4],
+        starttls: flags[2],
+        auth: flags[5],
+        auth_in_clear: flags[6],
+        expn: flags[7],
+        etrn: flags[8],
+        xclient: flags[9],
+        peace: flags[10],
+    })
+}
+
 pub(crate) fn setup() -> impl Strategy<Value = Setup> {
     let modes = select(vec![Mode::Smtp, Mode::Smtp, Mode::Submission, Mode::Lmtp]);
     let bare = select(vec![Bare::Refuse, Bare::Normalise, Bare::Pass]);
-    let flags = any::<[bool; 7]>();
     let limits = (1..4usize, select(vec![2usize, 4, 20, 20, 20]), 1..4usize, 1..5usize);
     let message = (option::weighted(0.3, Just(998)), select(vec![0u64, 3_000, 1 << 20]));
     let times = (
@@ -59,9 +74,11 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
         2 => select(&ANSWERS[..]).prop_map(Some),
         7 => Just(None),
     ];
-    (modes, bare, flags, limits, message, times, vec(answer, 1..12)).prop_map(
-        |(mode, bare, flags, limits, message, times, mut at_once)| {
+    (modes, bare, (offer(), offer()), limits, message, times, vec(answer, 1..12)).prop_map(
+        |(mode, bare, (mut offer, other), limits, message, times, mut at_once)| {
             let (any_rate, slow, session) = times;
+            offer.auth |= mode == Mode::Submission;
+            offer.auth_in_clear |= mode == Mode::Submission;
             if slow {
                 // Many words fill the buffer.
                 for answer in at_once.iter_mut().filter(|it| **it == Some(Answer::Yes)) {
@@ -71,13 +88,8 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
             Setup {
                 mode,
                 bare,
-                chunking: flags[0] | flags[1],
-                starttls: flags[1],
-                auth: flags[2] || mode == Mode::Submission,
-                auth_in_clear: flags[3] || mode == Mode::Submission,
-                expn: flags[4],
-                binarymime: (flags[0] | flags[1]) && flags[5],
-                xclient: flags[6],
+                offer,
+                other,
                 message: 65_536,
                 text_line: message.0,
                 swallow: message.1,
@@ -112,10 +124,19 @@ const LINES: &[&str] = &[
     "MAIL FROM:<> NONSENSE=1\r\n",
     "MAIL FROM:<> BODY=BINARYMIME\r\n",
     "MAIL FROM:a@b.example\r\n",
+    "MAIL FROM:<é@b.example>\r\n",
+    "MAIL FROM:<> SMTPUTF8=1\r\n",
+    "MAIL FROM:<> SMTPUTF8 SMTPUTF8\r\n",
+    "MAIL FROM:<> RET=HDRS ENVID=a+2Bb X-A=1\r\n",
+    "MAIL FROM:<> RET=ALL\r\n",
+    "MAIL FROM:<> NOTIFY=NEVER RET=ALL\r\n",
     "RCPT TO:<c@d.example>\r\n",
     "rcpt TO:<e@d.example>\r\n",
     "RCPT TO:<>\r\n",
     "RCPT TO:<c@d.example> NOTIFY=NEVER\r\n",
+    "RCPT TO:<c@d.example> NOTIFY=NEVER,DELAY\r\n",
+    "RCPT TO:<c@d.example> X-B X-B\r\n",
+    "RCPT TO:<é@d.example>\r\n",
     "RCPTX\r\n",
     "DATA\r\n",
     "DATA now\r\n",
@@ -132,6 +153,9 @@ const LINES: &[&str] = &[
     "EXPN list\r\n",
     "HELP\r\n",
     "HELP\r\nVRFY c\r\nHELP\r\nHELP\r\n",
+    "ETRN d.example\r\n",
+    "ETRN\r\n",
+    "XPEACE now\r\n",
     "QUIT\r\n",
     "QUIT now\r\n",
     "STARTTLS\r\n",
@@ -194,6 +218,9 @@ pub(crate) fn fitting(place: &str) -> &'static [&'static str] {
             "MAIL FROM:<>\r\nRCPT TO:<c@d.example>\r\nRCPT TO:<e@d.example>\r\nDATA\r\n",
             "MAIL FROM:<>\r\nRCPT TO:<c@d.example>\r\nBDAT 3\r\nabcBDAT 3 LAST\r\ndef",
             "MAIL FROM:<> BODY=BINARYMIME\r\nRCPT TO:<c@d.example>\r\n",
+            "MAIL FROM:<é@b.example> SMTPUTF8\r\nRCPT TO:<ü@d.example>\r\n",
+            "MAIL FROM:<> RET=FULL X-A\r\nRCPT TO:<c@d.example> NOTIFY=NEVER\r\n",
+            "ETRN #queue\r\nXPEACE now\r\n",
             "XCLIENT NAME=c.example\r\n",
             "STARTTLS\r\n",
             "AUTH LOGIN\r\n",
@@ -206,6 +233,8 @@ pub(crate) fn fitting(place: &str) -> &'static [&'static str] {
             "RCPT TO:<c@d.example>\r\n",
             "RCPT TO:<c@d.example>\r\nRCPT TO:<e@d.example>\r\nRCPT TO:<>\r\n",
             "RCPT TO:<c@d.example>\r\nRCPT TO:<e@d.example>\r\nDATA\r\n",
+            "RCPT TO:<é@d.example>\r\n",
+            "RCPT TO:<c@d.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;x@d.example X-B=2\r\n",
             MANY,
             "STARTTLS\r\n",
         ],
@@ -216,6 +245,7 @@ pub(crate) fn fitting(place: &str) -> &'static [&'static str] {
             "BDAT 3 LAST\r\nabc",
             "BDAT 4\r\nab",
             "RCPT TO:<f@d.example>\r\n",
+            "ETRN @d.example\r\n",
             "RSET\r\nMAIL FROM:<>\r\n",
             "EHLO c.example\r\n",
             "STARTTLS\r\n",

@@ -1,6 +1,6 @@
 //! What a decision of the embedder does, given or late.
 
-use super::{Answer, Model, Stage};
+use super::{Answer, Mode, Model, Stage};
 
 impl Model {
     /// Decides question `number`; false if it is not open any more (contract 6).
@@ -47,7 +47,12 @@ impl Model {
         match kind {
             // RFC 5321 §3.1
             "connect" => self.reply_to(number, "220"),
-            "hello" => self.accept_hello(number),
+            "hello" => {
+                // XCLIENT_README: what a proxy was offered is not for its client.
+                self.other_offer &= self.hello.is_some();
+                self.other_offer |= answer == Answer::Challenge;
+                self.accept_hello(number);
+            }
             // XCLIENT_README: the session begins again, for the client that was named.
             "xclient" => {
                 self.reply_to(number, "220");
@@ -75,7 +80,7 @@ impl Model {
             "mail" => {
                 self.reply_to(number, own.unwrap_or("250 2.1.0"));
                 self.mail = true;
-                self.binary = self.binary_asked;
+                (self.binary, self.utf8) = (self.binary_asked, self.utf8_asked);
                 self.transactions += 1;
             }
             "rcpt" => {
@@ -98,7 +103,9 @@ impl Model {
                 self.end_transaction("Delivered");
                 self.stage = Stage::Commands;
             }
-            "delivery" | "expn" => self.reply_to(number, own.unwrap_or("250 2.0.0")),
+            "delivery" | "expn" | "etrn" | "command" => {
+                self.reply_to(number, own.unwrap_or("250 2.0.0"))
+            }
             // §3.5.3, §4.1.1.8
             "vrfy" => self.reply_to(number, own.unwrap_or("252 2.1.5")),
             _ => self.reply_to(number, own.unwrap_or("214 2.0.0")),
@@ -113,24 +120,29 @@ impl Model {
         if self.hello == Some("HELO") {
             return self.reply_to(number, "250");
         }
-        let setup = &self.setup;
-        let size = format!("SIZE {}", setup.message);
+        let offer = self.offer();
+        let size = format!("SIZE {}", self.setup.message);
         let offered = [
             ("PIPELINING", true),
             (&size, true),
             ("8BITMIME", true),
             ("ENHANCEDSTATUSCODES", true),
-            ("CHUNKING", setup.chunking),
-            ("BINARYMIME", setup.binarymime),
+            ("SMTPUTF8", offer.smtputf8),
+            ("CHUNKING", offer.chunking),
+            ("BINARYMIME", offer.binarymime),
+            ("DSN", offer.dsn),
             // RFC 3207 §4.2: not inside TLS.
-            ("STARTTLS", setup.starttls && !self.tls),
+            ("STARTTLS", offer.starttls && !self.tls),
             // RFC 4954 §4: not in clear, unless that is wanted.
-            ("AUTH PLAIN LOGIN", setup.auth && (self.tls || setup.auth_in_clear)),
-            ("EXPN", setup.expn),
+            ("AUTH PLAIN LOGIN", offer.auth && (self.tls || offer.auth_in_clear)),
+            ("EXPN", offer.expn),
+            // RFC 6409 §7: not to those who submit.
+            ("ETRN", offer.etrn && self.setup.mode != Mode::Submission),
             (
                 "XCLIENT NAME REVERSE_NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT",
-                setup.xclient,
+                offer.xclient,
             ),
+            ("X-PEACE 1", offer.peace),
         ];
         let offered: Vec<&str> =
             offered.iter().filter(|(_, offered)| *offered).map(|(keyword, _)| *keyword).collect();
@@ -198,6 +210,7 @@ impl Model {
         self.reply_to(number, "");
         self.tls = true;
         self.hello = None;
+        self.other_offer = false;
         self.authenticated = false;
         self.stage = Stage::Commands;
     }

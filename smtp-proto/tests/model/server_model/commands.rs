@@ -93,6 +93,8 @@ impl Model {
             "STARTTLS" => self.start_tls(args),
             "AUTH" => self.auth(args),
             "XCLIENT" => self.xclient(args),
+            "ETRN" => self.etrn(args),
+            "XPEACE" => self.peace(args),
             "GET" => {
                 // Another protocol: nothing of it may run.
                 self.violations += 1;
@@ -153,24 +155,32 @@ impl Model {
         let Some((_, params)) = path_and_params(args, "FROM:") else {
             return wrong("501 5.1.7");
         };
-        self.binary_asked = false;
-        for param in params.split(' ').filter(|param| !param.is_empty()) {
+        (self.binary_asked, self.utf8_asked) = (false, false);
+        let params: Vec<&str> = params.split(' ').filter(|param| !param.is_empty()).collect();
+        for (place, param) in params.iter().enumerate() {
             let (keyword, value) = param.split_once('=').unwrap_or((param, ""));
+            self.check_param("MAIL", keyword, &params[..place])?;
             match keyword {
-                // §2.2.1: after HELO there are no parameters. §4.1.1.11: 555.
-                "SIZE" | "BODY" if self.hello == Some("HELO") => return wrong("555 5.5.4"),
                 // RFC 1870 §6.1: 552 to what is too large.
                 "SIZE" if value.parse::<u64>().unwrap() > self.setup.message => {
                     return wrong("552 5.3.4");
                 }
                 // RFC 3030 §3
-                "BODY" if value == "BINARYMIME" && !self.setup.binarymime => {
+                "BODY" if value == "BINARYMIME" && !self.offer().binarymime => {
                     return wrong("504 5.5.4");
                 }
                 "BODY" => self.binary_asked = value == "BINARYMIME",
-                "SIZE" => {}
-                _ => return wrong("555 5.5.4"),
+                // RFC 6531 §3.4: without a value.
+                "SMTPUTF8" if param.contains('=') => return wrong("501 5.5.4"),
+                "SMTPUTF8" => self.utf8_asked = true,
+                // RFC 3461 §4.3
+                "RET" if !["FULL", "HDRS"].contains(&value) => return wrong("501 5.5.4"),
+                _ => {}
             }
+        }
+        // RFC 6531 §3.4, §4.2
+        if !self.utf8_asked && !args.is_ascii() {
+            return wrong("553 5.6.7");
         }
         if self.transactions >= self.setup.transactions {
             return Err(("452 4.5.3", Wrong::Limit));
@@ -184,16 +194,46 @@ impl Model {
         if !self.mail || self.chunked || self.failed {
             return ORDER;
         }
-        match path_and_params(args, "TO:") {
-            Some((path, "")) if path != "<>" => {}
-            Some((_, params)) if !params.is_empty() => return wrong("555 5.5.4"),
-            _ => return wrong("501 5.1.3"),
+        let Some((path, params)) = path_and_params(args, "TO:").filter(|(path, _)| *path != "<>")
+        else {
+            return wrong("501 5.1.3");
+        };
+        // RFC 6531 §3.4: as the transaction was asked for.
+        if !self.utf8 && !path.is_ascii() {
+            return wrong("553 5.6.7");
+        }
+        let params: Vec<&str> = params.split(' ').filter(|param| !param.is_empty()).collect();
+        for (place, param) in params.iter().enumerate() {
+            let (keyword, value) = param.split_once('=').unwrap_or((param, ""));
+            self.check_param("RCPT", keyword, &params[..place])?;
+            // RFC 3461 §4.1: NEVER stands alone.
+            let when = |word| ["SUCCESS", "FAILURE", "DELAY"].contains(&word);
+            if keyword == "NOTIFY" && value != "NEVER" && !value.split(',').all(when) {
+                return wrong("501 5.5.4");
+            }
         }
         if self.recipients >= self.setup.recipients {
             return Err(("452 4.5.3", Wrong::Limit));
         }
         self.ask("rcpt", &format!("rcpt {args}"));
         Ok(())
+    }
+
+    /// §2.2.1: after HELO there are no parameters, and else only those of what was offered; §4.1.1.11:
+    /// 555. §4.1.2: each once.
+    fn check_param(&self, verb: &str, keyword: &str, before: &[&str]) -> Outcome {
+        let offered = match (verb, keyword) {
+            ("MAIL", "SIZE" | "BODY") => true,
+            ("MAIL", "SMTPUTF8") => self.offer().smtputf8,
+            ("MAIL", "RET" | "ENVID") | ("RCPT", "NOTIFY" | "ORCPT") => self.offer().dsn,
+            ("MAIL", "X-A") | ("RCPT", "X-B") => self.offer().peace,
+            _ => false,
+        };
+        if !offered || self.hello == Some("HELO") {
+            return wrong("555 5.5.4");
+        }
+        let same = |param: &&str| param.split('=').next() == Some(keyword);
+        if before.iter().any(same) { wrong("501 5.5.4") } else { Ok(()) }
     }
 
     /// §4.1.1.4: behind RCPT. RFC 3030 §2, §3: not between BDATs, nor for binary content.
@@ -224,7 +264,7 @@ impl Model {
 
     /// RFC 3030 §2: its octets follow it whatever the answer; a failed one fails the message.
     fn bdat(&mut self, args: &str) -> Outcome {
-        let offered = self.setup.chunking && self.hello != Some("HELO");
+        let offered = self.offer().chunking && self.hello != Some("HELO");
         let (size, last) = match args.strip_suffix(" LAST") {
             Some(size) => (size, true),
             None => (args, false),
@@ -291,7 +331,7 @@ impl Model {
 
     /// §4.1.1.6 to §4.1.1.9: at any time, before EHLO too (§4.1.4).
     fn information(&mut self, verb: &str, args: &str) -> Outcome {
-        if verb == "EXPN" && !self.setup.expn {
+        if verb == "EXPN" && !self.offer().expn {
             return wrong("502 5.5.1");
         }
         if self.rejected {
@@ -309,7 +349,7 @@ impl Model {
 
     /// RFC 3207 §4: once, behind EHLO, nothing in a group behind it.
     fn start_tls(&mut self, args: &str) -> Outcome {
-        if !self.setup.starttls {
+        if !self.offer().starttls {
             return wrong("502 5.5.1");
         }
         if self.tls || self.rejected || self.hello.is_none() || self.chunked || self.failed {
@@ -328,13 +368,13 @@ impl Model {
 
     /// RFC 4954 §4: behind EHLO, once, not in a transaction, and not in clear where that is unwanted.
     fn auth(&mut self, args: &str) -> Outcome {
-        if !self.setup.auth || self.hello == Some("HELO") {
+        if !self.offer().auth || self.hello == Some("HELO") {
             return wrong("502 5.5.1");
         }
         if self.rejected || self.hello.is_none() || self.mail || self.authenticated {
             return ORDER;
         }
-        if !self.tls && !self.setup.auth_in_clear {
+        if !self.tls && !self.offer().auth_in_clear {
             return wrong("538 5.7.11");
         }
         let (mechanism, initial) = args.split_once(' ').unwrap_or((args, ""));
@@ -354,7 +394,7 @@ impl Model {
 
     /// Postfix's XCLIENT_README: from those who are offered it, not in a transaction.
     fn xclient(&mut self, args: &str) -> Outcome {
-        if !self.setup.xclient || self.hello == Some("HELO") {
+        if !self.offer().xclient || self.hello == Some("HELO") {
             return wrong("550 5.7.0");
         }
         if self.rejected || self.mail {
@@ -365,6 +405,34 @@ impl Model {
         }
         self.login_asked = args.contains("LOGIN=");
         self.ask("xclient", "xclient");
+        Ok(())
+    }
+
+    /// RFC 1985 §5: behind EHLO. RFC 6409 §7: not for those who submit.
+    fn etrn(&mut self, args: &str) -> Outcome {
+        let offered = self.offer().etrn && self.setup.mode != Mode::Submission;
+        if !offered || self.hello == Some("HELO") {
+            return wrong("502 5.5.1");
+        }
+        if self.rejected || self.hello.is_none() {
+            return ORDER;
+        }
+        if args.is_empty() {
+            return wrong("501 5.5.4");
+        }
+        self.ask("etrn", &format!("etrn {args}"));
+        Ok(())
+    }
+
+    /// §2.2.2: a command of the embedder's own, for those who heard of it. §4.2.4: else there is none.
+    fn peace(&mut self, args: &str) -> Outcome {
+        if !self.offer().peace || self.hello.is_none() || self.hello == Some("HELO") {
+            return wrong("500 5.5.1");
+        }
+        if self.rejected {
+            return ORDER;
+        }
+        self.ask("command", &format!("command XPEACE {args}"));
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 //! | `commands` | the commands, by RFC 5321 §4.1.1 and the extensions |
 //! | `answers` | what a decision of the embedder does |
 //! | `body` | the octets of messages |
+//! | `setup` | what the server is, offers and decides |
 //!
 //! Grammar is not its subject: each word that the scripts have is plainly right or plainly wrong. Where
 //! the RFCs leave a choice to the server, the choice is that of `smtp-proto`'s front page, and
@@ -16,70 +17,9 @@ use std::collections::VecDeque;
 mod answers;
 mod body;
 mod commands;
+mod setup;
 
-/// What the server is and offers.
-#[derive(Clone, Debug)]
-pub(crate) struct Setup {
-    pub(crate) mode: Mode,
-    pub(crate) bare: Bare,
-    pub(crate) chunking: bool,
-    pub(crate) binarymime: bool,
-    pub(crate) starttls: bool,
-    pub(crate) auth: bool,
-    pub(crate) auth_in_clear: bool,
-    pub(crate) expn: bool,
-    pub(crate) xclient: bool,
-    /// Octets of a message, of a text line, and of refused messages that are swallowed.
-    pub(crate) message: u64,
-    pub(crate) text_line: Option<u64>,
-    pub(crate) swallow: u64,
-    pub(crate) recipients: usize,
-    pub(crate) transactions: usize,
-    pub(crate) violations: usize,
-    pub(crate) auth_failures: usize,
-    pub(crate) in_flight: usize,
-    /// Octets of replies that may wait to be read before the server stops reading.
-    pub(crate) send_buffer: usize,
-    /// The client reads slowly, and is told much.
-    pub(crate) slow: bool,
-    /// Each octet of a message renews its timer; else none does.
-    pub(crate) any_rate: bool,
-    /// Seconds of a whole session.
-    pub(crate) session: Option<u64>,
-    /// What the embedder says to its first questions at once; the list begins anew at its end.
-    pub(crate) at_once: Vec<Option<Answer>>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    Smtp,
-    Submission,
-    Lmtp,
-}
-
-/// What becomes of a bare CR or LF in a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Bare {
-    Refuse,
-    Normalise,
-    Pass,
-}
-
-/// A decision of the embedder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    Yes,
-    /// With 251 2.1.5, where the question takes words.
-    InWords,
-    /// To AUTH: 334. To everything else: yes.
-    Challenge,
-    /// 451 4.3.2
-    NotNow,
-    /// 550 5.7.9
-    Never,
-    /// 554 5.7.9, and close.
-    Disconnect,
-}
+pub(crate) use setup::{Answer, Bare, Mode, Offer, Setup};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
@@ -121,6 +61,8 @@ pub(crate) struct Model {
     rejected: bool,
     hello: Option<&'static str>,
     hello_asked: &'static str,
+    /// The other offer was made.
+    other_offer: bool,
     tls: bool,
     authenticated: bool,
     /// The XCLIENT that is asked about names a user.
@@ -130,6 +72,9 @@ pub(crate) struct Model {
     /// The message has BODY=BINARYMIME; so has the one that is asked about.
     binary: bool,
     binary_asked: bool,
+    /// The same of SMTPUTF8.
+    utf8: bool,
+    utf8_asked: bool,
     recipients: usize,
     /// A BDAT of the message was accepted; one has failed.
     chunked: bool,
@@ -180,6 +125,7 @@ impl Model {
             rejected: false,
             hello: None,
             hello_asked: "",
+            other_offer: false,
             tls: false,
             authenticated: false,
             login_asked: false,
@@ -187,6 +133,8 @@ impl Model {
             mail: false,
             binary: false,
             binary_asked: false,
+            utf8: false,
+            utf8_asked: false,
             recipients: 0,
             chunked: false,
             failed: false,
@@ -300,17 +248,23 @@ impl Model {
     /// What can be seen of the session from outside.
     pub(crate) fn facts(&self) -> String {
         format!(
-            "tls {} hello {:?} authenticated {} recipients {} size {} transactions {} violations {} \
+            "tls {} hello {:?} authenticated {} utf8 {} recipients {} size {} transactions {} violations {} \
              auth failures {}",
             self.tls,
             self.hello,
             self.authenticated,
+            self.utf8,
             self.recipients,
             self.message.size,
             self.transactions,
             self.violations,
             self.auth_failures
         )
+    }
+
+    /// What the client is offered.
+    fn offer(&self) -> &Offer {
+        if self.other_offer { &self.setup.other } else { &self.setup.offer }
     }
 
     // The loop.
@@ -465,7 +419,8 @@ impl Model {
         if self.mail {
             self.told.push(format!("Reset({cause})"));
         }
-        (self.mail, self.binary, self.chunked, self.failed) = (false, false, false, false);
+        (self.mail, self.binary, self.utf8) = (false, false, false);
+        (self.chunked, self.failed) = (false, false);
         self.recipients = 0;
         self.message.size = 0;
     }
