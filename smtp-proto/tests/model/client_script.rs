@@ -58,9 +58,18 @@ pub(crate) fn fitting(place: Place, challenged: bool) -> &'static [Command] {
             Rset, Quit,
         ],
         Place::Mail => &[Rcpt(1), Rcpt(1), Rcpt(1), Rcpt(1), Rcpt(1), Rset, Noop],
-        Place::Envelope => {
-            &[Rcpt(2), Rcpt(3), Data, Data, Data, Bdat(30, false), Bdat(40, true), Rset, Quit]
-        }
+        Place::Envelope => &[
+            Rcpt(2),
+            Rcpt(3),
+            Data,
+            Data,
+            Data,
+            Bdat(30, false),
+            Bdat(30, false),
+            Bdat(40, true),
+            Rset,
+            Quit,
+        ],
         Place::Dot => &[
             Body("text\r\n"),
             Body(".dot\r\n"),
@@ -149,7 +158,7 @@ fn action() -> impl Strategy<Value = Action> {
         2 => (vec(reply(), 1..3), cuts).prop_map(|(text, cuts)| Action::Say(text.concat(), cuts)),
         2 => select(vec![1u64, 30, 59, 60, 119, 120, 179, 299, 300, 600]).prop_map(Action::Pass),
         1 => prop::bool::weighted(0.5).prop_map(Action::PassToDeadline),
-        12 => option::weighted(0.6, prop_oneof![Just(0), 1..50usize]).prop_map(Action::MakeRoom),
+        10 => option::weighted(0.5, prop_oneof![Just(0), 1..50usize]).prop_map(Action::MakeRoom),
         2 => vec(any::<Index>(), 0..4).prop_map(Action::Finish),
     ]
 }

@@ -114,6 +114,7 @@ const LINES: &[&str] = &[
     "EHLO c.example\r\n",
     "EHLO c.example\r\n",
     "HELO c.example\r\n",
+    "HELO c.example\r\nMAIL FROM:<> X-A=1\r\n",
     "LHLO c.example\r\n",
     "EHLO\r\n",
     "MAIL FROM:<a@b.example>\r\n",
