@@ -7,8 +7,6 @@ const BLOCK: usize = 64;
 /// Octets in a vector of the baseline instruction sets.
 const LANES: usize = 16;
 
-type Block = [u8; BLOCK];
-
 /// The first octet that stands out. It does by itself and the two behind it (`structure`), where
 /// letters follow the last; or it is `refused`, which is asked of the least and the union of some
 /// octets at once.
@@ -20,27 +18,27 @@ pub(super) fn find(
 ) -> Option<usize> {
     let stands_out = |a, b, c| structure(a, b, c) | refused(a, a);
     let mut at = 0;
-    while let Some(blocks) = blocks(octets, at) {
+    while let Some(blocks) = three(octets, at) {
         if any(blocks, &structure, &refused) {
             return position(blocks, stands_out).map(|k| at + k);
         }
         at += BLOCK;
     }
     let tail = &octets[at..];
-    let mut padded = [b'x'; 2 * BLOCK + 2];
+    let mut padded = [b'x'; BLOCK + 2 * LANES];
     padded[..tail.len()].copy_from_slice(tail);
-    for from in [0, BLOCK] {
-        if let Some(k) = position(blocks(&padded, from)?, stands_out) {
+    for from in (0..tail.len()).step_by(LANES) {
+        if let Some(k) = position(three::<LANES>(&padded, from)?, stands_out) {
             return Some(at + from + k);
         }
     }
     None
 }
 
-/// The blocks that begin at `at` and one and two octets behind it. If the last is there so are the
-/// others: where it is asked for first, the loop compares once.
+/// The octets from `at` on, and from one and two behind it. If the last are there so are the
+/// others: where they are asked for first, the loop compares once.
 #[inline(always)]
-fn blocks(octets: &[u8], at: usize) -> Option<[&Block; 3]> {
+fn three<const N: usize>(octets: &[u8], at: usize) -> Option<[&[u8; N]; 3]> {
     let last = octets.get(at + 2..)?.first_chunk()?;
     Some([octets.get(at..)?.first_chunk()?, octets.get(at + 1..)?.first_chunk()?, last])
 }
@@ -48,7 +46,7 @@ fn blocks(octets: &[u8], at: usize) -> Option<[&Block; 3]> {
 /// Whether an octet of the first block stands out.
 #[inline(always)]
 fn any(
-    [a, b, c]: [&Block; 3],
+    [a, b, c]: [&[u8; BLOCK]; 3],
     structure: impl Fn(u8, u8, u8) -> bool,
     refused: impl Fn(u8, u8) -> bool,
 ) -> bool {
@@ -66,11 +64,14 @@ fn any(
     flag
 }
 
-/// Where the first octet of a block is that stands out.
+/// Where the first octet of the first is that stands out.
 #[inline(always)]
-fn position([a, b, c]: [&Block; 3], stands_out: impl Fn(u8, u8, u8) -> bool) -> Option<usize> {
-    let mut flags = [0; BLOCK];
-    for k in 0..BLOCK {
+fn position<const N: usize>(
+    [a, b, c]: [&[u8; N]; 3],
+    stands_out: impl Fn(u8, u8, u8) -> bool,
+) -> Option<usize> {
+    let mut flags = [0; N];
+    for k in 0..N {
         flags[k] = u8::from(stands_out(a[k], b[k], c[k]));
     }
     let (rows, _) = flags.as_chunks::<LANES>();
