@@ -225,6 +225,8 @@ pub(crate) fn fitting(place: &str) -> &'static [&'static str] {
             "XCLIENT NAME=c.example\r\n",
             "STARTTLS\r\n",
             "AUTH LOGIN\r\n",
+            "AUTH LOGIN\r\n",
+            "AUTH PLAIN AGEAYg==\r\n",
             "AUTH PLAIN AGEAYg==\r\n",
             "AUTH PLAIN AGEAYg==\r\n",
             "BDAT 6 LAST\r\nRSET\r\n",
