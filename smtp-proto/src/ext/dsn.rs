@@ -1,6 +1,6 @@
 //! DSN (RFC 3461): the sender says when notices are wanted, and what they carry.
 
-use super::{Extension, MailParam, Offer, RcptParam};
+use super::{Extension, MailParam, Offer, RcptParam, is_word};
 use crate::{
     violation::{SyntaxFault, Violation},
     wire::{CommandError, Mail, Malformed, Rcpt, Xtext, is_atom},
@@ -200,8 +200,8 @@ fn parse_ret<'b>(
     _: &Offer<'_>,
 ) -> Result<(), CommandError> {
     mail.ret = Some(match value {
-        Some(value) if value.eq_ignore_ascii_case("FULL") => Ret::Full,
-        Some(value) if value.eq_ignore_ascii_case("HDRS") => Ret::Hdrs,
+        Some(value) if is_word(value, "FULL") => Ret::Full,
+        Some(value) if is_word(value, "HDRS") => Ret::Hdrs,
         _ => return Err(BAD_RET),
     });
     Ok(())

@@ -1,6 +1,6 @@
 //! 8BITMIME (RFC 6152): a message may have octets over 127. Always offered.
 
-use super::{Extension, MailParam, Offer, binarymime};
+use super::{Extension, MailParam, Offer, binarymime, is_word};
 use crate::{
     violation::{SyntaxFault, Violation},
     wire::{CommandError, Mail},
@@ -65,9 +65,9 @@ fn parse<'b>(
     offer: &Offer<'_>,
 ) -> Result<(), CommandError> {
     mail.body = match value {
-        Some(value) if value.eq_ignore_ascii_case("7BIT") => BodyType::SevenBit,
-        Some(value) if value.eq_ignore_ascii_case("8BITMIME") => BodyType::EightBitMime,
-        Some(value) if value.eq_ignore_ascii_case("BINARYMIME") => {
+        Some(value) if is_word(value, "7BIT") => BodyType::SevenBit,
+        Some(value) if is_word(value, "8BITMIME") => BodyType::EightBitMime,
+        Some(value) if is_word(value, "BINARYMIME") => {
             if !(binarymime::EXTENSION.offered)(offer) {
                 return Err(NO_BINARYMIME);
             }

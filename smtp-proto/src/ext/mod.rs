@@ -122,6 +122,12 @@ pub(crate) type MailParam =
 pub(crate) type RcptParam =
     Parameter<for<'b> fn(&mut Rcpt<'b>, Option<&'b str>, &Offer<'_>) -> Result<(), Fault>>;
 
+/// Whether a value is this word, in any case; mostly it is written as here.
+#[inline]
+fn is_word(value: &str, word: &str) -> bool {
+    value == word || value.eq_ignore_ascii_case(word)
+}
+
 /// The field `params` of all extensions as one list, each parameter with its extension: it is
 /// searched for every parameter of a command line.
 macro_rules! flat {
