@@ -114,7 +114,8 @@ impl Files {
     }
 
     /// What is configured by them. It remembers the sessions that the one `before` has remembered,
-    /// which was configured by the same.
+    /// which was configured by the same; but not where clients show certificates, for a session that
+    /// is resumed is not verified again, and the authorities in the file may be others now.
     fn read(&self, before: Option<&ServerConfig>) -> Result<Arc<ServerConfig>, String> {
         let mut tls: Option<ServerTls> = None;
         for KeyPair { certificate, key } in &self.certificates {
@@ -140,7 +141,7 @@ impl Files {
         }
         let mut config =
             tls.build().map_err(|error| format!("cannot use the certificates: {error}"))?;
-        if let Some(before) = before {
+        if let Some(before) = before.filter(|_| self.clients.is_none()) {
             Arc::make_mut(&mut config).session_storage = Arc::clone(&before.session_storage);
         }
         Ok(config)
@@ -423,5 +424,16 @@ mod tests {
             assert!(!is_kept(&same, &other), "{other:?}");
         }
         assert!(!is_kept(&config("mx.example", None), &users));
+
+        let clients =
+            Clients { ca_file: certificate.clone(), certificate: ClientCertificate::Optional };
+        let asking = Listener { clients: Some(clients), ..users.clone() };
+        let then = load(&same, &asking, &[]);
+        let now = load(&same, &asking, std::slice::from_ref(&then));
+        let storage = |watch: &Watch| Arc::clone(&watch.acceptor.current().session_storage);
+        assert!(
+            !Arc::ptr_eq(&storage(&then), &storage(&now)),
+            "a client's certificate is looked at again"
+        );
     }
 }
